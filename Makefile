@@ -1,0 +1,75 @@
+# rs3gw: `make` lists the targets.
+SHELL := /bin/bash
+VENV := .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+DEMO := .demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup apt run stop test lint fmt unit property simulate integration integration-postgres probe browser bench lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
+
+setup: $(VENV)/.installed ## install what the project needs into .venv
+
+$(VENV)/.installed: requirements.txt requirements-dev.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	touch $@
+
+apt: ## install the Debian packages that the tests need, where they are missing
+	bash .ci/apt.sh
+
+run: setup ## start the demo: three nodes in us-east-1, one in eu-west-1
+	$(BIN)/python manage.py devcluster up --dir $(DEMO)
+
+stop: ## stop the demo
+	$(BIN)/python manage.py devcluster down --dir $(DEMO)
+
+test: setup apt lint ## everything that CI runs
+	bash .ci/test.sh
+
+lint: setup ## format, style, types, layers, migrations
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy rs3gw cluster replication
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py check
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+fmt: setup ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+unit: setup ## pure code, no database
+	$(PYTEST) tests/unit tests/test_*.py
+
+property: setup ## laws, by Hypothesis
+	$(PYTEST) tests/property
+
+simulate: setup ## the seeded simulator; SEED=n replays one
+	$(PYTEST) tests/simulation
+
+integration: setup ## everything with a database, on SQLite
+	$(PYTEST) tests/integration
+
+integration-postgres: setup apt ## the same on a PostgreSQL of its own
+	$(PYTEST) tests/integration --database postgres
+
+probe: setup apt ## real nodes as processes
+	$(PYTEST) tests/probe
+
+browser: setup ## the admin in a real browser
+	$(PYTEST) tests/browser
+
+bench: setup ## measure the HTTP server beside granian
+	$(BIN)/python tests/bench/server_bench.py
+
+lock: setup ## compile the pinned requirements from pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-find-links --no-emit-index-url --output-file requirements.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-find-links --no-emit-index-url --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Decisions about membership: plain values in, plain values out."""

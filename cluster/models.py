@@ -1,0 +1,77 @@
+"""Rows of the membership table as this node sees it, and the history of what changed."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from django.db import models
+
+from cluster.core.node import Lifecycle, Liveness
+
+
+def _choices(words: Iterable[StrEnum]) -> list[tuple[str, str]]:
+    return [(word.value, word.value.capitalize()) for word in words]
+
+
+class Node(models.Model):
+    """One node of the region; `state` is its own word, `liveness` is this node's observation.
+
+    A node that has left keeps its row: forgetting it would let old gossip bring it back.
+    """
+
+    node_id = models.CharField("node", max_length=63, unique=True)
+    region = models.CharField(max_length=63)
+    address = models.CharField(max_length=255)
+    s3_url = models.CharField("S3 URL", max_length=255, blank=True)
+    admin_url = models.CharField("admin URL", max_length=255, blank=True)
+    state = models.CharField(
+        max_length=8, choices=_choices(Lifecycle), default=Lifecycle.STARTING.value
+    )
+    liveness = models.CharField(
+        max_length=7, choices=_choices(Liveness), default=Liveness.ALIVE.value
+    )
+    is_member = models.BooleanField(
+        "member",
+        default=False,
+        help_text="Has been active with its present data directory, so it counts for a majority.",
+    )
+    incarnation = models.BigIntegerField(default=1)
+    actor = models.BigIntegerField(default=0)
+    version = models.CharField(max_length=255, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    last_seen = models.DateTimeField()
+    state_changed_at = models.DateTimeField()
+    is_self = models.BooleanField("this node", default=False)
+
+    class Meta:
+        ordering = ["node_id"]
+
+    def __str__(self) -> str:
+        return self.node_id
+
+
+class NodeTransition(models.Model):
+    """One change of a node's state or liveness, written once by whoever made it."""
+
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="transitions")
+    old = models.CharField(max_length=8, blank=True)
+    new = models.CharField(max_length=8)
+    incarnation = models.BigIntegerField()
+    reason = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.old or 'unknown'} to {self.new}"
+
+
+class SeedContact(models.Model):
+    """Which node answered at a configured seed address; it may advertise another one."""
+
+    address = models.CharField(max_length=255, unique=True)
+    node_id = models.CharField(max_length=63)
+    met_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.address

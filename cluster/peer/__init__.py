@@ -1,0 +1,1 @@
+"""What other nodes may ask of this one; every request is signed."""

@@ -1,0 +1,37 @@
+"""The front door for changes: start, join, leave, the two ticks, and what peers send.
+
+Other apps hook in here without this app knowing them: `on_joining` copies what the region holds
+into a node before it becomes active, `on_leaving` finishes what must be done before it is gone,
+and `gossip_sections` lets further news travel with the gossip.
+"""
+
+from cluster.services.errors import ClusterConflict, NodeTaken
+from cluster.services.facade import Node
+from cluster.services.life import join, leave, remove, start
+from cluster.services.receive import (
+    receive_gossip,
+    receive_heartbeat,
+    receive_join,
+    receive_leave,
+)
+from cluster.services.registry import gossip_sections, on_joining, on_leaving
+from cluster.services.ticks import gossip_tick, heartbeat_tick
+
+__all__ = [
+    "ClusterConflict",
+    "Node",
+    "NodeTaken",
+    "gossip_sections",
+    "gossip_tick",
+    "heartbeat_tick",
+    "join",
+    "leave",
+    "on_joining",
+    "on_leaving",
+    "receive_gossip",
+    "receive_heartbeat",
+    "receive_join",
+    "receive_leave",
+    "remove",
+    "start",
+]

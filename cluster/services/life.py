@@ -1,0 +1,288 @@
+"""This node's own life: start, join, leave; and removing a node that will not come back."""
+
+import logging
+import threading
+from collections.abc import Mapping
+
+from django.db import connection
+
+from cluster import conf, selectors
+from cluster.core.discovery import Situation, Step, copy_sources, next_step
+from cluster.core.gossip import GossipMessage
+from cluster.core.membership import MalformedMessage, MemberRecord, Status, records_from_json
+from cluster.core.node import Lifecycle, Liveness, NodeInfo
+from cluster.selectors import Snapshot
+from cluster.services import registry, table
+from cluster.services.errors import ClusterConflict
+from cluster.services.observer import Observer, observer
+from cluster.transport import PeerError
+from rs3gw.common import identity
+
+logger = logging.getLogger(__name__)
+STEPS_MAX = 8
+JOIN_TIMEOUT_SECONDS = 2.0
+ANNOUNCE_TIMEOUT_SECONDS = 1.0
+PATH_JOIN = "/_cluster/join"
+PATH_LEAVE = "/_cluster/leave"
+PATH_GOSSIP = "/_cluster/gossip"
+
+
+def start() -> NodeInfo:
+    """Begin this node's life after a start of its processes; return the node.
+
+    It sends nothing: the ticks find the seeds and make the node active. A node that has nobody
+    to find is active when this returns. A node that had left joins again.
+    """
+    identity.ensure()
+    row = table.own_row()
+    if not conf.is_enabled():
+        _start_alone(is_known=row is not None)
+        return selectors.read().own
+    if row is None:
+        table.create_own(Lifecycle.STARTING, is_member=False)
+    else:
+        has_same_disk = row.actor == identity.load().actor
+        stays = row.is_member and has_same_disk and row.state != Lifecycle.LEFT
+        table.change_own(Lifecycle.STARTING, is_member=stays, reason="started")
+    now = selectors.read()
+    if not other_seeds(now) and len(now.members) == 1:
+        table.change_own(Lifecycle.ACTIVE, is_member=True, reason="has nobody to find")
+    return selectors.read().own
+
+
+def _start_alone(*, is_known: bool) -> None:
+    if not is_known:
+        table.create_own(Lifecycle.ACTIVE, is_member=True)
+        return
+    table.change_own(Lifecycle.STARTING, is_member=True, reason="started")
+    table.change_own(Lifecycle.ACTIVE, is_member=True, reason="the cluster is switched off")
+
+
+def join() -> NodeInfo:
+    """Go through joining once more, also after having left; return the node.
+
+    What the region holds is copied again. The ticks do the rest.
+
+    Raises:
+        ClusterConflict: The cluster is switched off, or this node is just leaving.
+    """
+    _require_enabled()
+    if table.own_row() is None:
+        return start()
+    table.change_own(Lifecycle.STARTING, is_member=False, reason="told to join")
+    return selectors.read().own
+
+
+def advance() -> None:
+    """Take as many steps towards an active member as can be taken now."""
+    mind = observer()
+    if not mind.progress.acquire(blocking=False):
+        return
+    try:
+        for _ in range(STEPS_MAX):
+            if not _advance_once(mind, selectors.read()):
+                return
+    finally:
+        mind.progress.release()
+
+
+def _advance_once(mind: Observer, now: Snapshot) -> bool:
+    """Take one step; return whether another one may follow at once."""
+    own = now.own
+    mind.notice_start(own.lifecycle)
+    peers = tuple(node for node in now.members if not node.is_self)
+    step = next_step(
+        Situation(
+            lifecycle=own.lifecycle,
+            is_member=own.is_member,
+            has_seeds=bool(other_seeds(now)),
+            has_met_seed=mind.has_met_seed,
+            has_tried=mind.has_tried,
+            has_copied=mind.has_copied,
+            peers=peers,
+        )
+    )
+    if step == Step.CONTACT_SEEDS:
+        return _contact_seeds(mind, now)
+    if step == Step.JOIN:
+        table.change_own(Lifecycle.JOINING, is_member=own.is_member, reason="met the region")
+        return True
+    if step == Step.ACTIVATE:
+        table.change_own(Lifecycle.ACTIVE, is_member=True, reason="has joined")
+        announce()
+    if step == Step.COPY:
+        _start_copying(mind, peers)
+    return False
+
+
+def _contact_seeds(mind: Observer, now: Snapshot) -> bool:
+    """Introduce this node to the seeds and the members it knows; return whether it is new."""
+    seeds = other_seeds(now)
+    peers = [node.address for node in now.members if not node.is_self]
+    body = {"record": table.own_record().to_json()}
+    answers, failures = mind.gossip.ask(
+        PATH_JOIN,
+        dict.fromkeys([*seeds, *peers], body),
+        timeout_seconds=JOIN_TIMEOUT_SECONDS,
+    )
+    for failure in failures.values():
+        logger.info("cannot join yet: %s", failure)
+    for address, answer in answers.items():
+        if _meet(address, answer, is_seed=address in seeds):
+            mind.has_met_seed = True
+    was_new, mind.has_tried = not mind.has_tried, True
+    return mind.has_met_seed or was_new
+
+
+def _meet(address: str, answer: object, *, is_seed: bool) -> bool:
+    """Take in a seed's answer; return whether it is another node that is in the cluster."""
+    try:
+        records = _records_in(answer)
+    except MalformedMessage as error:
+        logger.warning("%s answers no membership: %s", address, error)
+        return False
+    node_id = str(answer["node_id"]) if isinstance(answer, dict) else ""
+    if is_seed:
+        table.note_seed(address, node_id)
+    table.absorb(records)
+    theirs = next((r for r in records if r.node_id == node_id), None)
+    is_self = node_id == identity.load().node_id
+    return not is_self and theirs is not None and theirs.status != Status.LEFT
+
+
+def _records_in(answer: object) -> tuple[MemberRecord, ...]:
+    if not isinstance(answer, dict) or not isinstance(answer.get("node_id"), str):
+        raise MalformedMessage
+    return records_from_json(answer.get("records"))
+
+
+def _start_copying(mind: Observer, peers: tuple[NodeInfo, ...]) -> None:
+    """Copy in a thread of its own: it may take long, and the ticks must go on."""
+    if mind.copying is not None and mind.copying.is_alive():
+        return
+    sources = copy_sources(peers)
+    source = sources[mind.copy_attempts % len(sources)]
+    mind.copy_attempts += 1
+    mind.copying = threading.Thread(target=_copy, args=(mind, source), name="join", daemon=True)
+    mind.copying.start()
+
+
+def _copy(mind: Observer, source: NodeInfo) -> None:
+    try:
+        for copy_from in registry.on_joining:
+            copy_from(source)
+        mind.has_copied = True
+        with mind.progress:
+            advance()
+    except PeerError as error:
+        logger.warning(
+            "copying from %s broke off, the next tick goes on: %s", source.node_id, error
+        )
+    except Exception:
+        logger.exception("copying from %s failed, the next tick tries again", source.node_id)
+    finally:
+        connection.close()
+
+
+def leave() -> list[str]:
+    """Leave the cluster for good; return the nodes that were told.
+
+    The node says that it is leaving, finishes what only it has, and is gone. It must tell at
+    least one of the nodes that it hears, else they would wait for it for ever.
+
+    Raises:
+        ClusterConflict: The cluster is switched off, or none of the living nodes took the news;
+            the node is still leaving then, and calling again is safe.
+    """
+    _require_enabled()
+    row = table.own_row()
+    if row is None or row.state == Lifecycle.LEFT:
+        return []
+    table.change_own(Lifecycle.LEAVING, is_member=row.is_member, reason="told to leave")
+    _tell(PATH_LEAVE)
+    for finish in registry.on_leaving:
+        finish()
+    peers = {n.address: n.node_id for n in selectors.read().members if not n.is_self}
+    alive = [node for node in selectors.peers() if node.liveness == Liveness.ALIVE]
+    table.change_own(Lifecycle.LEFT, is_member=False, reason="told to leave")
+    told = _tell(PATH_LEAVE, addresses=list(peers))
+    if alive and not told:
+        table.change_own(Lifecycle.STARTING, is_member=row.is_member, reason="could not tell")
+        raise ClusterConflict("No other node could be told. Try again when one can be reached.")
+    return [peers[address] for address in told]
+
+
+def remove(node_id: str, *, is_forced: bool = False) -> None:
+    """Remove a node that failed and will not come back; if it does, it has to join again.
+
+    Args:
+        node_id: Which.
+        is_forced: Do it also where this node reaches no majority, so that it cannot know
+            whether the others still hear the node.
+
+    Raises:
+        ClusterConflict: The node is unknown, this one, or alive; or there is no majority.
+    """
+    _require_enabled()
+    now = selectors.read()
+    row = now.rows.get(node_id)
+    if row is None or row.state == Lifecycle.LEFT:
+        raise ClusterConflict(f"{node_id} is no member.")
+    if row.is_self:
+        raise ClusterConflict("This is the node itself: let it leave instead.")
+    if row.liveness != Liveness.FAILED:
+        raise ClusterConflict(
+            f"{node_id} is {row.liveness}: only a failed node can be removed. "
+            f"Let it leave by itself at {row.admin_url or row.address}."
+        )
+    if not is_forced and not selectors.is_quorum_available():
+        raise ClusterConflict(
+            "Less than half of the members can be reached, so the others may still hear "
+            f"{node_id}. Force it if you know that they are gone too."
+        )
+    if not table.remove_row(row, reason="removed by an operator"):
+        raise ClusterConflict(f"{node_id} has changed just now; look again.")
+    announce(node_id)
+
+
+def wait_for_copy(timeout_seconds: float) -> None:
+    """Wait until this process copies nothing any more, or the time is over."""
+    copying = observer().copying
+    if copying is not None:
+        copying.join(timeout_seconds)
+
+
+def announce(node_id: str = "") -> None:
+    """Tell all peers of a node's record, this node's own by default; failures do not matter."""
+    now = selectors.read()
+    record = now.table.get(node_id or now.own.node_id)
+    assert record is not None
+    message = GossipMessage(incarnation=now.own.incarnation, records=(record,))
+    addresses = [n.address for n in now.members if not n.is_self]
+    _post(PATH_GOSSIP, dict.fromkeys(addresses, message.to_json()))
+
+
+def _tell(path: str, addresses: list[str] | None = None) -> list[str]:
+    """POST this node's own record; return the addresses that took it."""
+    if addresses is None:
+        addresses = [node.address for node in selectors.read().members if not node.is_self]
+    body = {"record": table.own_record().to_json()}
+    return list(_post(path, dict.fromkeys(addresses, body)))
+
+
+def _post(path: str, bodies: Mapping[str, object]) -> dict[str, object]:
+    asking = observer().announcements
+    answers, _ = asking.ask(path, bodies, timeout_seconds=ANNOUNCE_TIMEOUT_SECONDS)
+    return answers
+
+
+def other_seeds(now: Snapshot) -> list[str]:
+    """Return the seed addresses that are neither this node nor one that has left."""
+    gone = {row.node_id for row in now.rows.values() if row.state == Lifecycle.LEFT}
+    nodes = selectors.seed_nodes(now.rows.values())
+    return [s for s, node_id in nodes.items() if node_id != now.own.node_id and node_id not in gone]
+
+
+def _require_enabled() -> None:
+    if not conf.is_enabled():
+        raise ClusterConflict("The cluster is switched off: set RS3GW_CLUSTER_ENABLED=true.")

@@ -1,0 +1,325 @@
+"""Changes of the membership table, each a compare-and-set.
+
+Web and worker process change the same rows. Whoever wins the compare-and-set writes the history
+row in the same transaction and tells the rest of this node after the commit; who loses looks again.
+"""
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from cluster import conf, selectors
+from cluster.core.failure_detector import SUSPECT_AFTER_INTERVALS
+from cluster.core.membership import (
+    MemberRecord,
+    Status,
+    believe,
+    merge_records,
+    refute,
+)
+from cluster.core.node import Lifecycle, Liveness, can_become
+from cluster.models import Node, NodeTransition, SeedContact
+from cluster.services.errors import ClusterConflict
+from cluster.signals import node_state_changed
+from rs3gw.common import clock, identity
+
+logger = logging.getLogger(__name__)
+ATTEMPTS_MAX = 5
+TRANSITIONS_MAX = 10_000
+REASON_CHARS_MAX = 255
+LAST_SEEN_STALE_INTERVALS = 1.5
+
+
+def absorb(records: Iterable[MemberRecord]) -> None:
+    """Take in what a peer says of this and other nodes."""
+    own_id = identity.load().node_id
+    for record in records:
+        if record.facts.region != settings.RS3GW_REGION:
+            logger.warning("%s of region %s is none of ours", record.node_id, record.facts.region)
+        elif record.node_id == own_id:
+            _answer_rumour(record)
+        else:
+            _take(record)
+
+
+def _take(heard: MemberRecord) -> None:
+    for _ in range(ATTEMPTS_MAX):
+        row = Node.objects.filter(node_id=heard.node_id).first()
+        if row is None:
+            if _create(heard):
+                return
+            continue
+        ours = selectors.record_of(row)
+        merged = merge_records(ours, believe(heard, is_heard_directly=is_fresh(row)))
+        if merged == ours or change(row, _fields(merged), reason="said so"):
+            return
+
+
+def _create(record: MemberRecord, *, is_self: bool = False, reason: str = "is new") -> bool:
+    now_at = clock.utcnow()
+    row = Node(
+        node_id=record.node_id,
+        **_fields(record),
+        last_seen=now_at,
+        state_changed_at=now_at,
+        is_self=is_self,
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+            _write_history(row, "", label(row), reason, now_at)
+    except IntegrityError:
+        return False
+    _tell(row, "", shown(row), actor_changed=False)
+    return True
+
+
+def _fields(record: MemberRecord) -> dict[str, Any]:
+    facts = record.facts
+    liveness = Liveness.ALIVE if record.status == Status.LEFT else Liveness(record.status.value)
+    return {
+        "incarnation": record.incarnation,
+        "liveness": liveness.value,
+        "state": Lifecycle.LEFT.value if record.status == Status.LEFT else facts.lifecycle.value,
+        "is_member": facts.is_member,
+        "region": facts.region,
+        "address": facts.address,
+        "s3_url": facts.s3_url,
+        "admin_url": facts.admin_url,
+        "actor": facts.actor,
+        "version": facts.version,
+        "metadata": dict(facts.metadata),
+    }
+
+
+def change(
+    row: Node,
+    fields: Mapping[str, Any],
+    *,
+    reason: str,
+    only_if_silent: bool = False,
+) -> bool:
+    """Change a row if nobody else has in the meantime; return whether it was changed.
+
+    Args:
+        row: The row as it was read; it holds the new values afterwards.
+        fields: New values.
+        reason: Why, for the history.
+        only_if_silent: Also give up when the node was heard since the row was read.
+    """
+    before, shown_before, actor_before = label(row), shown(row), row.actor
+    now_at = clock.utcnow()
+    with transaction.atomic():
+        held = Node.objects.filter(
+            pk=row.pk, incarnation=row.incarnation, state=row.state, liveness=row.liveness
+        )
+        if only_if_silent:
+            held = held.filter(last_seen=row.last_seen)
+        _set(row, fields)
+        after = label(row)
+        if after != before:
+            fields = {**fields, "state_changed_at": now_at}
+            row.state_changed_at = now_at
+        if held.update(**fields) != 1:
+            return False
+        if after != before:
+            _write_history(row, before, after, reason, now_at)
+    is_new_disk = actor_before not in {0, row.actor}
+    if shown(row) != shown_before or is_new_disk:
+        _tell(row, shown_before, shown(row), actor_changed=is_new_disk)
+    selectors.forget()
+    return True
+
+
+def _set(row: Node, fields: Mapping[str, Any]) -> None:
+    for name, value in fields.items():
+        setattr(row, name, value)
+
+
+def _write_history(row: Node, old: str, new: str, reason: str, now_at: datetime) -> None:
+    made = NodeTransition.objects.create(
+        node=row,
+        old=old,
+        new=new,
+        incarnation=row.incarnation,
+        reason=reason[:REASON_CHARS_MAX],
+        created_at=now_at,
+    )
+    NodeTransition.objects.filter(pk__lte=made.pk - TRANSITIONS_MAX).delete()
+    logger.info("node %s: %s -> %s (%s)", row.node_id, old or "unknown", new, reason)
+
+
+def _tell(row: Node, old: str, new: str, *, actor_changed: bool) -> None:
+    def send() -> None:
+        selectors.forget()
+        answers = node_state_changed.send_robust(
+            sender=Node, node_id=row.node_id, old=old, new=new, actor_changed=actor_changed
+        )
+        for receiver, answer in answers:
+            if isinstance(answer, Exception):
+                logger.error("%r failed on a state change", receiver, exc_info=answer)
+
+    transaction.on_commit(send)
+
+
+def label(row: Node) -> str:
+    """Return the word for a row in the history: its state, or the doubt about it."""
+    if row.state == Lifecycle.LEFT or row.liveness == Liveness.ALIVE:
+        return str(row.state)
+    return str(row.liveness)
+
+
+def shown(row: Node) -> str:
+    """Return the state that shows: a `NodeState` value, or "left"."""
+    if row.state == Lifecycle.LEFT:
+        return Lifecycle.LEFT.value
+    return selectors.info_of(row).state.value
+
+
+def is_fresh(row: Node) -> bool:
+    """Return whether this node itself heard from another one a moment ago."""
+    silence = (clock.utcnow() - row.last_seen).total_seconds()
+    interval = conf.cluster_config().heartbeat_interval.total_seconds()
+    is_recent = 0 <= silence < SUSPECT_AFTER_INTERVALS * interval
+    return is_recent and row.liveness == Liveness.ALIVE
+
+
+def saw(node_id: str, incarnation: int, row: Node | None) -> None:
+    """Note that a peer was heard; it is alive at once if it was not.
+
+    A peer that speaks under an older incarnation than the one known has lost its disk or was
+    restored; it is told so and is believed when it has caught up.
+
+    Args:
+        node_id: Who was heard.
+        incarnation: The incarnation it speaks under.
+        row: Its row as known; None when it is not.
+    """
+    if row is None or row.state == Lifecycle.LEFT or incarnation < row.incarnation:
+        return
+    now_at = clock.utcnow()
+    if row.liveness != Liveness.ALIVE:
+        for _ in range(ATTEMPTS_MAX):
+            fresh = Node.objects.get(node_id=node_id)
+            alive = {"liveness": Liveness.ALIVE.value, "last_seen": now_at}
+            if fresh.liveness == Liveness.ALIVE or change(fresh, alive, reason="was heard again"):
+                return
+    elif _is_last_seen_stale(row, now_at):
+        # Usually the worker's own heartbeats keep this fresh and nothing is written here.
+        touch([node_id])
+        row.last_seen = now_at
+
+
+def _is_last_seen_stale(row: Node, now_at: datetime) -> bool:
+    age = (now_at - row.last_seen).total_seconds()
+    interval = conf.cluster_config().heartbeat_interval.total_seconds()
+    return abs(age) > LAST_SEEN_STALE_INTERVALS * interval
+
+
+def touch(node_ids: Collection[str]) -> None:
+    """Write down that these nodes were heard now."""
+    Node.objects.filter(node_id__in=node_ids).update(last_seen=clock.utcnow())
+
+
+def own_row() -> Node | None:
+    """Return this node's own row, None before its first start."""
+    return Node.objects.filter(node_id=identity.load().node_id).first()
+
+
+def own_record() -> MemberRecord:
+    """Return what this node says of itself; it must have been started."""
+    row = own_row()
+    assert row is not None, "services.start() makes the row"
+    return selectors.record_of(row)
+
+
+def create_own(lifecycle: Lifecycle, *, is_member: bool) -> Node:
+    """Make this node's own row; return it, or the one that another process just made."""
+    record = MemberRecord(
+        node_id=identity.load().node_id,
+        incarnation=1,
+        status=Status.ALIVE,
+        facts=selectors.own_facts(lifecycle, is_member=is_member),
+    )
+    _create(record, is_self=True, reason="first start")
+    row = own_row()
+    assert row is not None
+    return row
+
+
+def change_own(
+    lifecycle: Lifecycle, *, is_member: bool, reason: str, incarnation_min: int = 0
+) -> Node:
+    """Take a step of this node's own life under a new incarnation.
+
+    Args:
+        lifecycle: Where it goes.
+        is_member: Whether it counts as a member from now on.
+        reason: Why, for the history.
+        incarnation_min: The new incarnation is at least this.
+
+    Raises:
+        ClusterConflict: There is no such step from where it is.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        row = own_row()
+        assert row is not None, "services.start() makes the row"
+        was = Lifecycle(row.state)
+        if was != lifecycle and not can_become(was, lifecycle):
+            raise ClusterConflict(f"A node that is {was} cannot become {lifecycle}.")
+        has_left = lifecycle == Lifecycle.LEFT
+        record = MemberRecord(
+            node_id=row.node_id,
+            incarnation=max(row.incarnation + 1, incarnation_min),
+            status=Status.LEFT if has_left else Status.ALIVE,
+            facts=selectors.own_facts(lifecycle, is_member=is_member),
+        )
+        fields = {**_fields(record), "is_self": True, "last_seen": clock.utcnow()}
+        if change(row, fields, reason=reason):
+            return row
+    raise ClusterConflict("This node's record is being changed by someone else; try again.")
+
+
+def _answer_rumour(heard: MemberRecord) -> None:
+    row = own_row()
+    if row is None:
+        return
+    own = selectors.record_of(row)
+    refutation = refute(own, heard)
+    if refutation is None:
+        return
+    if heard.facts.actor != row.actor and heard.facts.address != row.address:
+        logger.error(
+            "another node at %s calls itself %s too: give one of them another name",
+            heard.facts.address,
+            row.node_id,
+        )
+    lifecycle, is_member, reason = Lifecycle(row.state), row.is_member, "set a rumour right"
+    if refutation.must_rejoin:
+        lifecycle, is_member, reason = Lifecycle.STARTING, False, "was removed while away"
+    change_own(
+        lifecycle, is_member=is_member, reason=reason, incarnation_min=refutation.incarnation
+    )
+
+
+def remove_row(row: Node, *, reason: str) -> bool:
+    """Mark another node as one that has left; return whether nobody was faster."""
+    record = selectors.record_of(row)
+    facts = replace(record.facts, lifecycle=Lifecycle.LEFT, is_member=False)
+    left = replace(record, status=Status.LEFT, facts=facts)
+    return change(row, _fields(left), reason=reason)
+
+
+def note_seed(address: str, node_id: str) -> None:
+    """Remember which node answers at a seed address."""
+    contact = SeedContact.objects.filter(address=address).first()
+    if contact is None or contact.node_id != node_id:
+        SeedContact.objects.update_or_create(
+            address=address, defaults={"node_id": node_id, "met_at": clock.utcnow()}
+        )
+        selectors.forget()

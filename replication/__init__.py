@@ -1,0 +1,1 @@
+"""What changed, who must hear of it, and which version wins."""

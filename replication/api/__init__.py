@@ -1,0 +1,1 @@
+"""REST API of regions, rules, lanes, deliveries and events."""

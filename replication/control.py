@@ -1,0 +1,70 @@
+"""How regions and rules, which travel as registers, take effect on this node."""
+
+from replication import lanes, registers
+from replication.models import BucketReplicationConfig, Lane, ReplicationRegion
+from rs3gw.common import secretbox
+
+REGION_SCOPE = "region"
+RULE_SCOPE = "rule"
+BUCKET_SCOPE = "bucket"
+
+
+def define_registers() -> None:
+    """Tell the registers what to do with regions, rules and bucket settings."""
+    registers.define(REGION_SCOPE, apply_region)
+    registers.define(RULE_SCOPE, apply_rule)
+    # A bucket's settings are read from the register itself.
+    registers.define(BUCKET_SCOPE, lambda _name, _value: None)
+
+
+def apply_region(name: str, value: registers.Value) -> None:
+    """Make a region's row what its register says."""
+    if value is None:
+        BucketReplicationConfig.objects.filter(region__name=name).delete()
+        ReplicationRegion.objects.filter(name=name).delete()
+        Lane.objects.filter(destination_kind="region", destination=name).delete()
+        return
+    key = secretbox.unseal_from_cluster(str(value["pairing_key"]), purpose="pairing")
+    endpoints = value["endpoints"]
+    ReplicationRegion.objects.update_or_create(
+        name=name,
+        defaults={
+            "label": value.get("label", ""),
+            "endpoints": endpoints if isinstance(endpoints, list) else [],
+            "priority": value.get("priority", 1),
+            "sealed_pairing_key": secretbox.seal(key, purpose="pairing"),
+            "is_enabled": bool(value.get("is_enabled", True)),
+        },
+    )
+
+
+def apply_rule(name: str, value: registers.Value) -> None:
+    """Make a rule's row what its register says, and let its lanes see older events again."""
+    if value is None:
+        BucketReplicationConfig.objects.filter(name=name).delete()
+        return
+    # The region's register may still be on its way; the rule completes when it arrives.
+    region, _ = ReplicationRegion.objects.get_or_create(
+        name=str(value["region"]), defaults={"is_enabled": False}
+    )
+    BucketReplicationConfig.objects.update_or_create(
+        name=name,
+        defaults={
+            "bucket": value["bucket"],
+            "region": region,
+            "priority": value.get("priority", 1),
+            "is_enabled": bool(value.get("is_enabled", True)),
+            "compression": bool(value.get("compression", True)),
+            "filter": value.get("filter") or {},
+        },
+    )
+    if value.get("is_enabled", True):
+        lanes.restart_region_lanes(region.name)
+
+
+def pairing_secret(region_name: str) -> str:
+    """Return the secret shared with a remote region, "" when that region is not known here."""
+    region = ReplicationRegion.objects.filter(name=region_name).first()
+    if region is None or not region.sealed_pairing_key:
+        return ""
+    return secretbox.unseal(region.sealed_pairing_key, purpose="pairing").decode()

@@ -1,0 +1,1 @@
+"""Pure decisions of replication: events, their batches, lanes, quorums, conflicts."""

@@ -1,0 +1,318 @@
+"""Emptying a lane: read a batch, send it, settle what came of it, save the cursor, go on.
+
+A drain holds the lane's lease; whoever loses it stops. What the destination does not take is
+settled event by event into `Delivery` rows, so that one event never blocks the others; what
+breaks the whole request backs the lane off. `replication.core.lanes` decides both.
+"""
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cluster import selectors as cluster_selectors
+from cluster import transport as cluster_transport
+from cluster.core.config import ReplicationMode
+from django.conf import settings
+from django.db.models import F
+
+from replication import bodies, control, entries, lanes, outbox, transport
+from replication.core import lanes as core
+from replication.core.bandwidth import BandwidthTracker
+from replication.core.envelope import ItemResult
+from replication.core.filters import ReplicationFilter
+from replication.engine import default_mode
+from replication.models import (
+    BucketReplicationConfig,
+    Delivery,
+    DeliveryState,
+    DestinationKind,
+    Lane,
+    ReplicationRegion,
+)
+from replication.outbox import LogEntry
+from rs3gw.common import clock, hlc, identity
+
+logger = logging.getLogger(__name__)
+BATCH_EVENTS_MAX = 500
+BATCH_BODY_BYTES_MAX = 4 * 2**20
+DRAIN_SECONDS_MAX = 50.0
+# In quorum and sync mode the writer's own push is on its way; the lane comes behind it.
+PUSH_HEAD_START_SECONDS = 2.0
+
+Selects = Callable[[LogEntry], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A destination that can be sent to now, and which events are meant for it."""
+
+    destination: transport.Destination
+    selects: Selects
+    head_start_seconds: float
+
+
+def drain(lane_id: int) -> int:
+    """Send what a lane has, unless someone else is at it; return the events delivered."""
+    delivered = 0
+    while True:
+        lane = lanes.take_lease(lane_id, clock.utcnow())
+        if lane is None:
+            return delivered
+        try:
+            count, wants_more = _drain_held(lane)
+        finally:
+            lanes.release(lane)
+        delivered += count
+        # A change committed while the lane was held rang for nobody: look once more.
+        if not wants_more or lane_id not in lanes.due_lane_ids([lane.shard]):
+            return delivered
+
+
+def _drain_held(lane: Lane) -> tuple[int, bool]:
+    route = _route(lane)
+    if route is None:
+        return 0, False
+    deadline = clock.monotonic() + DRAIN_SECONDS_MAX
+    delivered = 0
+    try:
+        client = transport.reachable_client(route.destination)
+        _skip_confirmed(lane, client)
+        tracker = BandwidthTracker()
+        while clock.monotonic() < deadline:
+            count, is_done = _send_one_batch(lane, route, client, tracker)
+            delivered += count
+            if is_done:
+                return delivered, True
+    except cluster_transport.PeerError as error:
+        _back_off(lane, error)
+        return delivered, False
+    return delivered, True
+
+
+def _skip_confirmed(lane: Lane, client: cluster_transport.PeerClient) -> None:
+    """Leave out what a member already has, from a direct push or an earlier, cut-off drain."""
+    if lane.destination_kind != DestinationKind.MEMBER:
+        return
+    own = identity.load().actor | lane.shard
+    frontier = transport.read_frontiers(client).get(own, 0)
+    confirmed = outbox.position_confirmed(lane.shard, lane.cursor, own, frontier)
+    if confirmed > lane.cursor:
+        _save(lane, confirmed, confirmed - lane.cursor, 0, None)
+
+
+def _route(lane: Lane) -> Route | None:
+    if lane.destination_kind == DestinationKind.MEMBER:
+        node = cluster_selectors.member(lane.destination)
+        if node is None:
+            return None
+        is_async = default_mode() == ReplicationMode.ASYNCHRONOUS
+        head_start = 0.0 if is_async else PUSH_HEAD_START_SECONDS
+        name = lane.destination
+        return Route(transport.member(node), lambda entry: _for_member(entry, name), head_start)
+    region = ReplicationRegion.objects.filter(name=lane.destination, is_enabled=True).first()
+    if region is None:
+        return None
+    rules = list(BucketReplicationConfig.objects.filter(region=region, is_enabled=True))
+    destination = transport.Destination(
+        name=region.name,
+        addresses=tuple(region.endpoints),
+        scope=f"pair:{settings.RS3GW_REGION}",
+        secret=control.pairing_secret(region.name),
+        compression="zstd" if any(rule.compression for rule in rules) else "identity",
+    )
+    return Route(destination, _region_selector(rules), 0.0)
+
+
+def _for_member(entry: LogEntry, node_id: str) -> bool:
+    return entry.event.origin_node != node_id and node_id not in entry.event.via
+
+
+def _region_selector(rules: Sequence[BucketReplicationConfig]) -> Selects:
+    """Return which events go to a region: our own region's, of buckets that a rule names."""
+    filters: dict[str, list[ReplicationFilter]] = {}
+    for rule in rules:
+        filters.setdefault(rule.bucket, []).append(ReplicationFilter.from_json(rule.filter))
+
+    def selects(entry: LogEntry) -> bool:
+        event = entry.event
+        if event.origin_region != settings.RS3GW_REGION or not event.bucket:
+            return False
+        tags = event.payload.get("tags")
+        known_tags = tags if isinstance(tags, dict) else {}
+        return any(
+            not event.key or rule.matches(event.key, known_tags)
+            for rule in filters.get(event.bucket, [])
+        )
+
+    return selects
+
+
+def _send_one_batch(
+    lane: Lane,
+    route: Route,
+    client: cluster_transport.PeerClient,
+    tracker: BandwidthTracker,
+) -> tuple[int, bool]:
+    retries = _due_retries(lane)
+    read = outbox.read_after(lane.shard, lane.cursor, BATCH_EVENTS_MAX)
+    fresh = _limit(_old_enough(read, route.head_start_seconds))
+    if not fresh and not retries:
+        return 0, True
+    chosen = [*(entry for _, entry in retries), *filter(route.selects, fresh)]
+    sent_bytes, results = 0, []
+    if chosen:
+        sent_bytes, results = _send(client, chosen, route.destination.compression)
+    end = fresh[-1].position if fresh else lane.cursor
+    settlement = core.settle(
+        [core.Sent(entry.position, entry.event.actor, entry.event.seq) for entry in chosen],
+        results,
+        cursor=end,
+        attempts={entry.position: delivery.attempts for delivery, entry in retries},
+        now=clock.now(),
+        rng=random.Random(),  # noqa: S311  (jitter)
+    )
+    _record_failures(lane, chosen, settlement)
+    _settle_retries(retries, settlement)
+    tracker.record(sent_bytes, clock.monotonic())
+    lag_seconds = _lag_of(chosen)
+    _save(lane, settlement.cursor, len(settlement.acked), sent_bytes, tracker, lag_seconds)
+    lane.cursor = settlement.cursor
+    is_done = len(read) < BATCH_EVENTS_MAX and len(fresh) == len(read)
+    return len(settlement.acked), is_done or not fresh
+
+
+def _lag_of(chosen: Sequence[LogEntry]) -> float:
+    if not chosen:
+        return 0.0
+    oldest_ms = min(hlc.physical_ms(entry.event.hlc) for entry in chosen)
+    return max(0.0, clock.now() - oldest_ms / 1000)
+
+
+def _old_enough(read: Sequence[LogEntry], head_start_seconds: float) -> list[LogEntry]:
+    newest_ms = (clock.now() - head_start_seconds) * 1000
+    fresh: list[LogEntry] = []
+    for entry in read:
+        if head_start_seconds and hlc.physical_ms(entry.event.hlc) > newest_ms:
+            break
+        fresh.append(entry)
+    return fresh
+
+
+def _limit(read: Sequence[LogEntry]) -> list[LogEntry]:
+    """Cut a batch where its inline bodies, or one large body, fill a request."""
+    total_bytes, chosen = 0, []
+    for entry in read:
+        size_bytes = entry.event.body_size_bytes
+        is_large = not bodies.is_inline(size_bytes)
+        if chosen and (is_large or total_bytes + size_bytes > BATCH_BODY_BYTES_MAX):
+            break
+        chosen.append(entry)
+        if is_large:
+            break
+        total_bytes += size_bytes
+    return chosen
+
+
+def _send(
+    client: cluster_transport.PeerClient, chosen: Sequence[LogEntry], compression: str
+) -> tuple[int, list[ItemResult]]:
+    events = [entry.event for entry in chosen]
+    needed = [body for event in events for body in entries.event_bodies(event)]
+    sent_bytes = transport.send_bodies(client, needed)
+    results, batch_bytes = transport.send_batch(client, events, compression=compression)
+    return sent_bytes + batch_bytes, results
+
+
+def _due_retries(lane: Lane) -> list[tuple[Delivery, LogEntry]]:
+    due = Delivery.objects.filter(
+        lane=lane, state=DeliveryState.RETRY, next_attempt_at__lte=clock.utcnow()
+    ).order_by("next_attempt_at")[: BATCH_EVENTS_MAX // 5]
+    by_event = {delivery.event_id: delivery for delivery in due}
+    found = outbox.read_rows(list(by_event))
+    return [(by_event[entry.row_id], entry) for entry in found]
+
+
+def _record_failures(lane: Lane, chosen: Sequence[LogEntry], settlement: core.Settlement) -> None:
+    by_position = {entry.position: entry for entry in chosen}
+    now = clock.utcnow()
+    for plan in settlement.retry:
+        Delivery.objects.update_or_create(
+            lane=lane,
+            event_id=by_position[plan.position].row_id,
+            defaults={
+                "state": DeliveryState.RETRY,
+                "attempts": plan.attempts,
+                "next_attempt_at": clock.from_ms(int(plan.next_at * 1000)),
+                "reason": plan.reason,
+            },
+            create_defaults={
+                "state": DeliveryState.RETRY,
+                "attempts": plan.attempts,
+                "next_attempt_at": clock.from_ms(int(plan.next_at * 1000)),
+                "reason": plan.reason,
+                "created_at": now,
+            },
+        )
+    for parked in settlement.parked:
+        fields = {"state": DeliveryState.PARKED, "reason": parked.reason, "settled_at": now}
+        Delivery.objects.update_or_create(
+            lane=lane,
+            event_id=by_position[parked.position].row_id,
+            defaults=fields,
+            create_defaults={**fields, "created_at": now},
+        )
+
+
+def _settle_retries(
+    retries: Sequence[tuple[Delivery, LogEntry]], settlement: core.Settlement
+) -> None:
+    acked = set(settlement.acked)
+    done = [delivery.pk for delivery, entry in retries if entry.position in acked]
+    if done:
+        Delivery.objects.filter(pk__in=done).update(
+            state=DeliveryState.DONE, settled_at=clock.utcnow()
+        )
+
+
+def _save(
+    lane: Lane,
+    cursor: int,
+    events: int,
+    sent_bytes: int,
+    tracker: BandwidthTracker | None,
+    lag_seconds: float = 0.0,
+) -> None:
+    now = clock.utcnow()
+    fields: dict[str, object] = {
+        "cursor": cursor,
+        "events_delivered": F("events_delivered") + events,
+        "bytes_delivered": F("bytes_delivered") + sent_bytes,
+        "attempts": 0,
+        "next_attempt_at": None,
+        "last_error": "",
+        "last_success_at": now,
+        "last_lag_seconds": lag_seconds,
+        "lease_until": now + timedelta(seconds=lanes.LEASE_SECONDS),
+    }
+    if tracker is not None:
+        rate = tracker.current_rate(clock.monotonic())
+        fields["rate_bytes_per_second"] = rate
+        fields["peak_bytes_per_second"] = max(lane.peak_bytes_per_second, tracker.peak_rate())
+    if not lanes.update_held(lane, **fields):
+        raise cluster_transport.PeerUnreachable("The lane's lease was lost to another worker.")
+    lane.cursor = cursor
+
+
+def _back_off(lane: Lane, error: cluster_transport.PeerError) -> None:
+    wait_seconds = core.lane_back_off(lane.attempts + 1, random.Random())  # noqa: S311  (jitter)
+    now = clock.utcnow()
+    lanes.update_held(
+        lane,
+        attempts=lane.attempts + 1,
+        next_attempt_at=now + timedelta(seconds=wait_seconds),
+        last_error=error.message,
+        last_error_at=now,
+    )
+    logger.info("lane to %s backs off %.1f s: %s", lane.destination, wait_seconds, error.message)

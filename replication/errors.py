@@ -1,0 +1,53 @@
+"""What can go wrong when a change must reach other nodes."""
+
+from rs3gw.common.errors import Rs3gwError
+
+
+class WriteRefused(Rs3gwError):
+    """The bucket's write mode cannot be met now; nothing was stored."""
+
+    code = "SlowDown"
+    retryable = True
+    default_message = (
+        "Too few nodes of this region can be reached for this bucket's write mode. "
+        "Nothing was stored. Retry when they are back."
+    )
+
+
+class WriteIndeterminate(Rs3gwError):
+    """The change is stored here and travels on, but too few nodes confirmed it in time.
+
+    Attributes:
+        version_id: The version that was written.
+        acked: Nodes that confirmed, this one included.
+        needed: Nodes whose confirmation the write mode asks for.
+    """
+
+    code = "SlowDown"
+    retryable = True
+
+    def __init__(self, *, version_id: str, acked: int, needed: int) -> None:
+        super().__init__(
+            f"The change was stored on {acked} of the {needed} nodes that its write mode needs; "
+            "the others will get it later. It may be read from now on. Writing it again is safe."
+        )
+        self.version_id = version_id
+        self.acked = acked
+        self.needed = needed
+
+    def outcome(self) -> str:
+        """Return the value of the x-rs3gw-write-outcome header."""
+        return f"indeterminate; version-id={self.version_id}; acked={self.acked}/{self.needed}"
+
+
+class ControlError(Rs3gwError):
+    """A control-plane change cannot be made as asked."""
+
+    code = "InvalidRequest"
+
+
+class StaleEdit(ControlError):
+    """The object was changed since the form was opened."""
+
+    code = "Conflict"
+    default_message = "Someone changed this in the meantime. Look at the new state and try again."

@@ -1,0 +1,145 @@
+"""Lanes as rows: which exist, which are due, who holds one, and how far it is."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from cluster import selectors as cluster_selectors
+from cluster.core.node import NodeInfo
+from django.db.models import F, Q
+
+from replication import outbox
+from replication.models import (
+    BucketReplicationConfig,
+    DeliveryState,
+    DestinationKind,
+    Lane,
+    LaneState,
+)
+from rs3gw.common import clock
+from rs3gw.storage.models import ClockShard
+from rs3gw.storage.services import shard_count
+
+LEASE_SECONDS = 60
+
+
+def ensure_lanes() -> None:
+    """Make the lanes that the membership and the rules ask for; drop those of who has left.
+
+    A lane to a member begins at the oldest entry that the log still holds, so that nothing that
+    was written before the member was known is missed. When the member's writer id has changed it
+    has a new disk, and its lane begins again for the same reason.
+    """
+    peers = cluster_selectors.peers()
+    existing = {
+        (lane.destination_kind, lane.destination, lane.shard): lane for lane in Lane.objects.all()
+    }
+    wanted = [(DestinationKind.MEMBER.value, node.node_id) for node in peers]
+    regions = BucketReplicationConfig.objects.filter(is_enabled=True)
+    names = sorted(set(regions.values_list("region__name", flat=True)))
+    wanted += [(DestinationKind.REGION.value, name) for name in names]
+    for kind, name in wanted:
+        for shard in range(shard_count()):
+            if (kind, name, shard) not in existing:
+                Lane.objects.get_or_create(destination_kind=kind, destination=name, shard=shard)
+    _restart_lanes_of_new_disks(peers, list(existing.values()))
+    member_ids = {node.node_id for node in peers}
+    for (kind, name, _), lane in existing.items():
+        if kind == DestinationKind.MEMBER and name not in member_ids:
+            lane.delete()
+
+
+def _restart_lanes_of_new_disks(peers: Sequence[NodeInfo], existing: Sequence[Lane]) -> None:
+    actors = {node.node_id: node.actor for node in peers if node.actor}
+    for lane in existing:
+        actor = actors.get(lane.destination)
+        if lane.destination_kind != DestinationKind.MEMBER or actor is None:
+            continue
+        if lane.peer_actor != actor:
+            is_new_disk = lane.peer_actor != 0
+            Lane.objects.filter(pk=lane.pk).update(
+                peer_actor=actor, cursor=0 if is_new_disk else F("cursor")
+            )
+
+
+def restart_region_lanes(region_name: str) -> None:
+    """Let the lanes to a region go over the whole log again: a rule now matches more of it."""
+    Lane.objects.filter(destination_kind=DestinationKind.REGION, destination=region_name).update(
+        cursor=0, next_attempt_at=None, attempts=0
+    )
+
+
+def due_lane_ids(shards: Sequence[int] | None = None, *, for_members: bool = True) -> list[int]:
+    """Return the lanes that have something to send now and that nobody drains.
+
+    Args:
+        shards: Only lanes of these shards; all when None.
+        for_members: Whether lanes to members of the region count too.
+    """
+    now = clock.utcnow()
+    lanes = Lane.objects.filter(
+        Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now),
+        Q(lease_until__isnull=True) | Q(lease_until__lte=now),
+        state=LaneState.RUNNING,
+    )
+    if shards is not None:
+        lanes = lanes.filter(shard__in=shards)
+    if not for_members:
+        lanes = lanes.exclude(destination_kind=DestinationKind.MEMBER)
+    positions = dict(ClockShard.objects.values_list("shard", "position"))
+    retrying = set(
+        lanes.filter(
+            deliveries__state=DeliveryState.RETRY, deliveries__next_attempt_at__lte=now
+        ).values_list("pk", flat=True)
+    )
+    return [
+        lane_id
+        for lane_id, shard, cursor in lanes.values_list("pk", "shard", "cursor")
+        if cursor < positions.get(shard, 0) or lane_id in retrying
+    ]
+
+
+def take_lease(lane_id: int, now: datetime) -> Lane | None:
+    """Return the lane under a fresh lease, or None when it is not to be drained now."""
+    token = uuid4().hex
+    taken = Lane.objects.filter(
+        Q(lease_until__isnull=True) | Q(lease_until__lte=now),
+        Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now),
+        pk=lane_id,
+        state=LaneState.RUNNING,
+    ).update(lease_token=token, lease_until=now + timedelta(seconds=LEASE_SECONDS))
+    return Lane.objects.get(pk=lane_id) if taken else None
+
+
+def update_held(lane: Lane, **fields: object) -> bool:
+    """Change a lane that is held; return False when the lease was lost in the meantime."""
+    held = Lane.objects.filter(pk=lane.pk, lease_token=lane.lease_token)
+    return held.update(**fields) == 1
+
+
+def release(lane: Lane) -> None:
+    """Give a lane back."""
+    update_held(lane, lease_token="", lease_until=None)
+
+
+def confirm_frontiers(node_id: str, frontiers: Mapping[int, int]) -> None:
+    """Move the lanes to a member up to what it says it has applied of this node's writers.
+
+    The events are counted as delivered: the member has them, whoever brought them.
+    """
+    lanes = Lane.objects.filter(
+        destination_kind=DestinationKind.MEMBER, destination=node_id, lease_until__isnull=True
+    )
+    clocks = {shard.shard: shard for shard in ClockShard.objects.all()}
+    for lane in lanes:
+        shard = clocks.get(lane.shard)
+        frontier = frontiers.get(shard.actor, 0) if shard else 0
+        if shard is None or lane.cursor >= shard.position or not frontier:
+            continue
+        confirmed = outbox.position_confirmed(lane.shard, lane.cursor, shard.actor, frontier)
+        if confirmed > lane.cursor:
+            Lane.objects.filter(pk=lane.pk, cursor=lane.cursor).update(
+                cursor=confirmed,
+                events_delivered=F("events_delivered") + confirmed - lane.cursor,
+                last_success_at=clock.utcnow(),
+            )

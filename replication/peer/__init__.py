@@ -1,0 +1,1 @@
+"""What other nodes may ask of this one about events and bodies."""

@@ -1,0 +1,14 @@
+"""Paths of the peer plane that belong to replication."""
+
+from django.urls import path
+
+from replication.peer import views
+
+urlpatterns = [
+    path("events", views.events),
+    path("frontier", views.frontier),
+    path("entries", views.entries),
+    path("registers", views.registers),
+    path("blobs/wanted", views.blobs_wanted),
+    path("blob/<str:sha256>", views.blob),
+]

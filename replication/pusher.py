@@ -1,0 +1,195 @@
+"""Direct delivery for quorum and synchronous writes.
+
+One thread for each member batches the writes of all request threads: while one request is on its
+way, the next batch gathers. A write waits on its tracker, which knows at once when enough members
+confirmed or when enough can no longer do so. A member that failed is left alone for a moment, so
+that a dead one costs its peers nothing; whatever was not delivered here is in the log, and its
+lane delivers it.
+"""
+
+import logging
+import queue
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from cluster import selectors as cluster_selectors
+from cluster import transport as cluster_transport
+from django.db import connection
+
+from replication import entries, transport
+from replication.core.events import ReplicationEvent
+from replication.core.quorum import AckTracker
+from rs3gw.common import clock
+
+logger = logging.getLogger(__name__)
+BATCH_EVENTS_MAX = 200
+QUEUE_MAX = 2000
+IDLE_SECONDS = 60.0
+COOL_DOWN_SECONDS = 1.0
+CONFIRMED_CODES = frozenset({"applied", "duplicate", "superseded"})
+
+
+@dataclass(slots=True)
+class PendingWrite:
+    """One write that waits for the members to confirm it."""
+
+    event: ReplicationEvent
+    inline: bytes | None
+    tracker: AckTracker
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    failed_members: set[str] = field(default_factory=set)
+
+    def confirm(self, node_id: str) -> None:
+        """Count a member's confirmation."""
+        with self._changed:
+            self.tracker.ack(node_id)
+            self._changed.notify_all()
+
+    def fail(self, node_id: str) -> None:
+        """Count a member that will not confirm in time."""
+        with self._changed:
+            self.tracker.fail(node_id)
+            self.failed_members.add(node_id)
+            self._changed.notify_all()
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Wait until enough confirmed or enough can no longer; return whether enough did."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.tracker.state != "pending", timeout_seconds)
+            return self.tracker.state == "reached"
+
+
+class PeerPusher:
+    """The queue and thread of one member."""
+
+    def __init__(self, node_id: str) -> None:
+        self.node_id = node_id
+        self._queue: queue.Queue[PendingWrite] = queue.Queue(maxsize=QUEUE_MAX)
+        self._cool_until = 0.0
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def is_cooling(self) -> bool:
+        """Return whether the member failed a moment ago and is left alone."""
+        return clock.monotonic() < self._cool_until
+
+    def submit(self, write: PendingWrite) -> None:
+        """Queue a write for this member, or fail it at once when that is hopeless."""
+        if self.is_cooling():
+            write.fail(self.node_id)
+            return
+        try:
+            self._queue.put_nowait(write)
+        except queue.Full:
+            write.fail(self.node_id)
+            return
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                name = f"push-{self.node_id}"
+                self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
+                self._thread.start()
+
+    def _loop(self) -> None:
+        try:
+            while True:
+                batch = self._take()
+                if not batch:
+                    with self._lock:
+                        if self._queue.empty():
+                            self._thread = None
+                            return
+                    continue
+                self._deliver(batch)
+        finally:
+            connection.close()
+
+    def _take(self) -> list[PendingWrite]:
+        try:
+            batch = [self._queue.get(timeout=IDLE_SECONDS)]
+        except queue.Empty:
+            return []
+        while len(batch) < BATCH_EVENTS_MAX:
+            try:
+                batch.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        return batch
+
+    def _deliver(self, batch: list[PendingWrite]) -> None:
+        try:
+            self._send(batch)
+        except Exception as error:  # noqa: BLE001  (whatever it was, nobody may wait for it)
+            if not isinstance(error, cluster_transport.PeerError):
+                logger.exception("a push to %s failed", self.node_id)
+            self._cool_until = clock.monotonic() + COOL_DOWN_SECONDS
+            for write in batch:
+                write.fail(self.node_id)
+
+    def _send(self, batch: list[PendingWrite]) -> None:
+        if self.is_cooling():
+            raise cluster_transport.PeerUnreachable(f"{self.node_id} failed a moment ago.")
+        node = cluster_selectors.member(self.node_id)
+        if node is None:
+            raise cluster_transport.PeerUnreachable(f"{self.node_id} is no member any more.")
+        client = cluster_transport.client(node)
+        inline = {w.event.body_sha256: w.inline for w in batch if w.inline is not None}
+        events = [write.event for write in batch]
+        results, _ = transport.send_batch(client, events, compression="identity", inline=inline)
+        by_dot = {(result.actor, result.seq): result.code for result in results}
+        for write in batch:
+            code = by_dot.get((write.event.actor, write.event.seq))
+            if code in CONFIRMED_CODES:
+                write.confirm(self.node_id)
+            else:
+                write.fail(self.node_id)
+
+
+class Pusher:
+    """All members' pushers of this process."""
+
+    def __init__(self) -> None:
+        self._peers: dict[str, PeerPusher] = {}
+        self._lock = threading.Lock()
+        self._bodies = ThreadPoolExecutor(max_workers=16, thread_name_prefix="push-body")
+
+    def peer(self, node_id: str) -> PeerPusher:
+        """Return the pusher of one member."""
+        with self._lock:
+            if node_id not in self._peers:
+                self._peers[node_id] = PeerPusher(node_id)
+            return self._peers[node_id]
+
+    def push(self, write: PendingWrite, node_ids: list[str]) -> None:
+        """Start the delivery of a write to these members."""
+        large = [
+            (sha256, size)
+            for sha256, size in entries.event_bodies(write.event)
+            if not transport.is_inline(size)
+        ]
+        for node_id in node_ids:
+            peer = self.peer(node_id)
+            if large and not peer.is_cooling():
+                self._bodies.submit(self._send_bodies_first, write, peer, large)
+            else:
+                peer.submit(write)
+
+    @staticmethod
+    def _send_bodies_first(
+        write: PendingWrite, peer: PeerPusher, bodies: list[tuple[str, int]]
+    ) -> None:
+        try:
+            node = cluster_selectors.member(peer.node_id)
+            if node is None:
+                raise cluster_transport.PeerUnreachable(f"{peer.node_id} is no member any more.")
+            transport.send_bodies(cluster_transport.client(node), bodies)
+            peer.submit(write)
+        except Exception as error:  # noqa: BLE001  (whatever it was, nobody may wait for it)
+            if not isinstance(error, cluster_transport.PeerError):
+                logger.exception("bodies for %s were not sent", peer.node_id)
+            write.fail(peer.node_id)
+        finally:
+            connection.close()
+
+
+pusher = Pusher()

@@ -1,0 +1,1 @@
+"""What every part of rs3gw may use: clocks, identifiers, environment, signing. No models."""

@@ -1,0 +1,1 @@
+"""Django database backend for SQLite with a fair cross-process writer lock."""

@@ -1,0 +1,133 @@
+"""The metrics page. What must be right across processes is read from the database at the scrape.
+
+The names of the specification are kept as they stand there: `rs3gw_cluster_nodes_total` is a
+gauge although it ends like a counter.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from cluster import metrics as cluster_metrics
+from cluster import selectors as cluster
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from replication import selectors as replication
+from rs3gw.console.selectors import link_facts
+from rs3gw.storage.models import Bucket
+from rs3gw.storage.selectors import SERVED_STATES
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+DEFAULT_STRATEGY = "last_write_wins"
+
+
+class NodeCollector(Collector):
+    """Everything that is computed from this node's database."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Return all families, each with the values of now."""
+        statuses = replication.lanes_overview()
+        yield from _cluster()
+        yield from _replication(replication.summarise(statuses))
+        yield from _links(statuses)
+        yield from _conflicts()
+        yield _gauge(
+            "rs3gw_buckets",
+            "Buckets that are served.",
+            Bucket.objects.filter(state__in=SERVED_STATES).count(),
+        )
+
+
+def page() -> bytes:
+    """Return the metrics page: the database's numbers, then those of this process."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(NodeCollector())
+    return generate_latest(registry) + generate_latest(REGISTRY)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(name, text, value=value)
+
+
+def _cluster() -> Iterator[Metric]:
+    nodes = GaugeMetricFamily(
+        "rs3gw_cluster_nodes_total", "Nodes of the region by state.", labels=["state"]
+    )
+    for state, count in cluster_metrics.node_counts().items():
+        nodes.add_metric([state], count)
+    yield nodes
+    yield _gauge(
+        "rs3gw_cluster_quorum_available",
+        "1 when enough nodes can be reached for a quorum write.",
+        float(cluster.is_quorum_available()),
+    )
+    yield _gauge(
+        "rs3gw_cluster_quorum_size", "Nodes a majority is counted over.", cluster.quorum_size()
+    )
+
+
+def _replication(stats: replication.ReplicationStats) -> Iterator[Metric]:
+    yield _counter(
+        "rs3gw_replication_events", "Events delivered to a node or region.", stats.events_replicated
+    )
+    yield _gauge(
+        "rs3gw_replication_lag_seconds",
+        "Age of the oldest change that has not arrived, over all lanes.",
+        stats.lag.max_seconds,
+    )
+    yield _gauge(
+        "rs3gw_replication_lag_average_seconds", "Mean age over all lanes.", stats.lag.average_seconds
+    )
+    yield _gauge(
+        "rs3gw_replication_lag_p95_seconds",
+        "Age that 95 % of the lanes do not exceed.",
+        stats.lag.p95_seconds,
+    )
+    yield _gauge(
+        "rs3gw_replication_bandwidth_bytes_per_sec",
+        "What all lanes copy now.",
+        stats.bandwidth_bytes_per_second,
+    )
+    yield _counter(
+        "rs3gw_replication_bytes", "Bytes delivered by all lanes.", replication.delivered_bytes()
+    )
+    yield _gauge("rs3gw_replication_pending_bytes", "Bytes that wait.", stats.bytes_pending)
+
+
+def _links(statuses: Sequence[replication.LaneStatus]) -> Iterator[Metric]:
+    labels = ["kind", "destination"]
+    pending = GaugeMetricFamily(
+        "rs3gw_replication_events_pending", "Events that have not arrived.", labels=labels
+    )
+    parked = GaugeMetricFamily(
+        "rs3gw_replication_events_parked", "Events that need a person.", labels=labels
+    )
+    lag = GaugeMetricFamily(
+        "rs3gw_replication_link_lag_seconds", "Age of the oldest waiting event.", labels=labels
+    )
+    paused = GaugeMetricFamily(
+        "rs3gw_replication_link_paused", "1 when a lane of the link is paused.", labels=labels
+    )
+    for link in link_facts(statuses):
+        values = [link.kind, link.destination]
+        pending.add_metric(values, link.waiting)
+        parked.add_metric(values, link.parked)
+        lag.add_metric(values, link.lag_seconds)
+        paused.add_metric(values, float(link.lanes_paused > 0))
+    yield from (pending, parked, lag, paused)
+
+
+def _conflicts() -> Iterator[Metric]:
+    counts = replication.conflict_counts() or {DEFAULT_STRATEGY: (0, 0)}
+    detected = CounterMetricFamily(
+        "rs3gw_conflicts", "Concurrent writes that met here.", labels=["strategy"]
+    )
+    for strategy, (found, _) in sorted(counts.items()):
+        detected.add_metric([strategy], found)
+    yield detected
+    resolved = sum(done for _, done in counts.values())
+    yield _counter("rs3gw_conflicts_resolved", "Conflicts that were resolved.", resolved)

@@ -1,0 +1,70 @@
+"""The S3 endpoint: route, authenticate, run the operation, answer in S3's own terms."""
+
+import logging
+
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from replication.errors import WriteIndeterminate
+from rs3gw.common import clock, identity
+from rs3gw.common.errors import Rs3gwError
+from rs3gw.s3 import auth, metrics
+from rs3gw.s3.core import names
+from rs3gw.s3.core.errors import S3Error, error_xml, status_of
+from rs3gw.s3.operations import OPERATIONS
+from rs3gw.s3.request import S3Request
+
+logger = logging.getLogger(__name__)
+UNKNOWN = "Unknown"
+
+
+def endpoint(request: HttpRequest) -> HttpResponseBase:
+    """Answer one S3 request; whatever happens, the answer is S3's."""
+    started = clock.monotonic()
+    s3_request = S3Request.of(request)
+    operation = UNKNOWN
+    try:
+        operation = s3_request.operation
+        response = _run(s3_request, operation)
+    except Rs3gwError as error:
+        response = _failure(s3_request, error)
+    except OperationalError:
+        logger.exception("the database does not answer")
+        response = _failure(s3_request, S3Error("ServiceUnavailable", "Retry in a moment."))
+    except (ConnectionError, TimeoutError):
+        response = _failure(s3_request, S3Error("RequestTimeout", "The body did not arrive."))
+        response["Connection"] = "close"
+    except Exception:
+        logger.exception("request %s failed", s3_request.request_id)
+        response = _failure(s3_request, S3Error("InternalError", "We failed. Please try again."))
+    response["x-amz-request-id"] = s3_request.request_id
+    response["x-amz-id-2"] = identity.load().node_id
+    metrics.REQUESTS.labels(operation, response.status_code).inc()
+    metrics.SECONDS.labels(operation).observe(clock.monotonic() - started)
+    return response
+
+
+def _run(request: S3Request, operation: str) -> HttpResponseBase:
+    caller = auth.authenticate(request)
+    if request.target.key:
+        names.check_key(request.target.key)
+    return OPERATIONS[operation](request, caller)
+
+
+def _failure(request: S3Request, error: Rs3gwError) -> HttpResponse:
+    status = status_of(error)
+    response = HttpResponse(status=status, content_type="application/xml")
+    if isinstance(error, WriteIndeterminate):
+        response["x-rs3gw-write-outcome"] = error.outcome()
+    if status == 503:
+        response["Retry-After"] = "1"
+    if request.method != "HEAD" and status != 304:
+        response.content = error_xml(
+            code=error.code,
+            message=error.message,
+            resource=request.raw_path,
+            request_id=request.request_id,
+            host_id=identity.load().node_id,
+        )
+    return response

@@ -1,0 +1,1 @@
+"""The processes of a node: web server, worker, embedded broker; and clusters for development."""

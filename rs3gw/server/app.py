@@ -1,0 +1,99 @@
+"""What answers on each port: two handlers of one Django project, chosen by path.
+
+The control plane runs through the full middleware chain. S3 and peer requests run through a
+handler without any: they have their own authentication, and each middleware costs as much as a
+whole small request.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.core.handlers.base import BaseHandler
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.db import connections
+from django.http.response import HttpResponseBase
+from django.urls import set_urlconf
+from django.utils.module_loading import import_string
+
+from rs3gw.server.connection import WsgiApp
+
+CONTROL_PREFIXES = ("/admin", "/api", "/metrics", "/healthz", "/static")
+PEER_PREFIX = "/_cluster/"
+View = Callable[..., HttpResponseBase]
+
+
+class LeanHandler(WSGIHandler):
+    """A WSGI handler without middleware, signals or URL resolution: one view answers all."""
+
+    def __init__(self, view_path: str) -> None:
+        BaseHandler.__init__(self)
+        self._view: View = import_string(view_path)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request."""
+        request = WSGIRequest(environ)
+        response = self._view(request)
+        headers = list(response.items())
+        start_response(f"{response.status_code} {response.reason_phrase}", headers)
+        return _Answer(response)
+
+
+class _Answer:
+    """A response's chunks; closing it gives the database connection back."""
+
+    def __init__(self, response: HttpResponseBase) -> None:
+        self._response = response
+
+    def __iter__(self) -> Any:
+        return iter(self._response)  # type: ignore[call-overload]
+
+    def close(self) -> None:
+        """End the response."""
+        for closer in self._response._resource_closers:  # type: ignore[attr-defined]
+            closer()
+        release_connections()
+
+
+def release_connections() -> None:
+    """Give pooled connections back to their pool; SQLite's stay with their thread."""
+    for connection in connections.all(initialized_only=True):
+        if connection.vendor != "sqlite":
+            connection.close_if_unusable_or_obsolete()
+            if connection.settings_dict["OPTIONS"].get("pool") and not connection.in_atomic_block:
+                connection.close()
+
+
+def _is_control(path: str) -> bool:
+    return any(path == prefix or path.startswith(prefix + "/") for prefix in CONTROL_PREFIXES)
+
+
+def s3_port_app() -> WsgiApp:
+    """Return what answers on the S3 port."""
+    control = import_string("rs3gw.wsgi.application")
+    endpoint = LeanHandler("rs3gw.s3.views.endpoint")
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if _is_control(environ["PATH_INFO"]):
+            set_urlconf(None)
+            chunks: Iterable[bytes] = control(environ, start_response)
+            return chunks
+        return endpoint(environ, start_response)
+
+    return app
+
+
+def cluster_port_app() -> WsgiApp:
+    """Return what answers on the cluster port."""
+    return LeanHandler("rs3gw.server.app.peer_view")
+
+
+def peer_view(request: WSGIRequest) -> HttpResponseBase:
+    """Answer a request of another node; anything else is not found."""
+    from django.http import HttpResponseNotFound
+    from django.urls import Resolver404, resolve
+
+    try:
+        match = resolve(request.path_info, urlconf="rs3gw.peer_urls")
+    except Resolver404:
+        return HttpResponseNotFound(b"")
+    return match.func(request, *match.args, **match.kwargs)

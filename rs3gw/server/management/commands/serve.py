@@ -1,0 +1,79 @@
+"""`manage.py serve`: the web process of a node."""
+
+import signal
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from rs3gw.common.errors import Rs3gwError
+from rs3gw.server import first_start
+from rs3gw.server.app import cluster_port_app, s3_port_app
+from rs3gw.server.connection import ServerLimits
+from rs3gw.server.http import HttpServer, ListenerConfig
+
+DRAIN_SECONDS = 10.0
+
+
+class Command(BaseCommand):
+    """Serve S3, the admin and the API; in cluster mode, the other nodes too."""
+
+    help = "Run the web process of this node."
+    requires_system_checks: list[str] = []  # noqa: RUF012  (Django's own attribute)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the options."""
+        parser.add_argument(
+            "--init", action="store_true", help="first make what a new node lacks, as init_node"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until SIGTERM or SIGINT."""
+        try:
+            if options["init"]:
+                made = first_start.prepare()
+                if made.access_key and not settings.RS3GW_INIT_SECRET_KEY:
+                    self.stdout.write(f"access key {made.access_key} secret {made.secret_key}")
+            first_start.check()
+            server = HttpServer(_listeners())
+        except (Rs3gwError, OSError) as error:
+            raise CommandError(str(error)) from error
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        first_start.join_cluster()
+        server.start()
+        self.stdout.write(f"serving on {settings.RS3GW_BIND_ADDR}")
+        self.stdout.flush()
+        while not stopping.wait(3600):
+            pass
+        server.stop(DRAIN_SECONDS)
+
+
+def _listeners() -> list[ListenerConfig]:
+    limits = ServerLimits(connections_max=settings.RS3GW_CONNECTIONS_MAX)
+    host, _, port = settings.RS3GW_BIND_ADDR.rpartition(":")
+    configs = [
+        ListenerConfig(
+            host=host.strip("[]"),
+            port=int(port),
+            app=s3_port_app(),
+            threads=settings.RS3GW_HTTP_THREADS,
+            name="s3",
+            limits=limits,
+        )
+    ]
+    if settings.RS3GW_CLUSTER_ENABLED:
+        host, _, port = settings.RS3GW_CLUSTER_BIND_ADDR.rpartition(":")
+        configs.append(
+            ListenerConfig(
+                host=host.strip("[]"),
+                port=int(port),
+                app=cluster_port_app(),
+                threads=settings.RS3GW_PEER_THREADS,
+                name="cluster",
+                limits=limits,
+            )
+        )
+    return configs

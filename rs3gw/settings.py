@@ -1,0 +1,337 @@
+"""Django settings: the one place where RS3GW_* variables become values.
+
+Every variable is read by a typed helper, so a bad value stops the start with a message that
+names it. `docs/settings.md` describes each one.
+"""
+
+import re
+import secrets as _secrets
+import sys
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from rs3gw.common.broker_url import broker_url
+from rs3gw.common.env import (
+    envbool,
+    envchoice,
+    envduration,
+    envint,
+    envlist,
+    envsecret,
+    envsize,
+    envstr,
+)
+from rs3gw.common.errors import SettingError
+from rs3gw.version import VERSION as RS3GW_VERSION  # noqa: F401  (read by the apps)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+_HOST_PORT = r"(\[[0-9a-fA-F:.]+\]|[^\s:/,]+):\d{1,5}"
+_NAME = r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?"
+_HOST_PORT_ALLOWED = "it must be host:port"
+_NAME_ALLOWED = "1 to 63 lower-case letters, digits, dots and hyphens"
+
+# --- this node ------------------------------------------------------------------------------
+RS3GW_DATA_DIR = Path(envstr("RS3GW_DATA_DIR", str(BASE_DIR / "data"))).resolve()
+RS3GW_BIND_ADDR = envstr(
+    "RS3GW_BIND_ADDR", "127.0.0.1:9000", pattern=_HOST_PORT, allowed=_HOST_PORT_ALLOWED
+)
+RS3GW_REGION = envstr("RS3GW_REGION", "us-east-1", pattern=_NAME, allowed=_NAME_ALLOWED)
+RS3GW_S3_DOMAIN = envstr("RS3GW_S3_DOMAIN")
+RS3GW_PUBLIC_URL = envstr("RS3GW_PUBLIC_URL", pattern=r"https?://\S+")
+RS3GW_HTTP_THREADS = envint("RS3GW_HTTP_THREADS", 32, minimum=2, maximum=512)
+RS3GW_PEER_THREADS = envint("RS3GW_PEER_THREADS", 16, minimum=2, maximum=512)
+RS3GW_CONNECTIONS_MAX = envint("RS3GW_CONNECTIONS_MAX", 1000, minimum=10, maximum=60_000)
+RS3GW_WORKER_THREADS = envint("RS3GW_WORKER_THREADS", 4, minimum=1, maximum=64)
+RS3GW_INLINE_BODY_MAX_BYTES = envsize(
+    "RS3GW_INLINE_BODY_MAX", 16 * 1024, minimum=0, maximum=256 * 1024
+)
+RS3GW_OBJECT_SIZE_MAX_BYTES = envsize(
+    "RS3GW_OBJECT_SIZE_MAX", 5 * 2**30, minimum=1, maximum=5 * 2**40
+)
+RS3GW_BLOB_GRACE_SECONDS = envduration("RS3GW_BLOB_GRACE", 3600, minimum=0, maximum=30 * 86_400)
+RS3GW_METRICS_TOKEN = envsecret("RS3GW_METRICS_TOKEN")
+RS3GW_LOG_LEVEL = envchoice(
+    "RS3GW_LOG_LEVEL", "info", {"debug", "info", "warning", "error"}
+).upper()
+
+# --- cluster --------------------------------------------------------------------------------
+RS3GW_CLUSTER_ENABLED = envbool("RS3GW_CLUSTER_ENABLED", default=False)
+RS3GW_CLUSTER_NODE_ID = envstr("RS3GW_CLUSTER_NODE_ID", "", pattern=_NAME, allowed=_NAME_ALLOWED)
+RS3GW_CLUSTER_PORT = envint("RS3GW_CLUSTER_PORT", 9001, minimum=1, maximum=65_535)
+RS3GW_CLUSTER_ADVERTISE_ADDR = envstr(
+    "RS3GW_CLUSTER_ADVERTISE_ADDR",
+    f"127.0.0.1:{RS3GW_CLUSTER_PORT}",
+    pattern=_HOST_PORT,
+    allowed=_HOST_PORT_ALLOWED,
+)
+RS3GW_CLUSTER_BIND_ADDR = envstr(
+    "RS3GW_CLUSTER_BIND_ADDR",
+    f"{RS3GW_BIND_ADDR.rpartition(':')[0]}:{RS3GW_CLUSTER_PORT}",
+    pattern=_HOST_PORT,
+    allowed=_HOST_PORT_ALLOWED,
+)
+RS3GW_CLUSTER_SEED_NODES = envlist(
+    "RS3GW_CLUSTER_SEED_NODES", pattern=_HOST_PORT, allowed="each seed node must be host:port"
+)
+RS3GW_CLUSTER_SECRET = envsecret("RS3GW_CLUSTER_SECRET", bytes_min=32)
+RS3GW_HEARTBEAT_INTERVAL_SECONDS = envduration(
+    "RS3GW_HEARTBEAT_INTERVAL", 5, minimum=0.1, maximum=300
+)
+RS3GW_HEARTBEAT_TIMEOUT_SECONDS = envduration(
+    "RS3GW_HEARTBEAT_TIMEOUT", 15, minimum=0.3, maximum=3600
+)
+RS3GW_GOSSIP_INTERVAL_SECONDS = envduration("RS3GW_GOSSIP_INTERVAL", 1, minimum=0.1, maximum=60)
+
+# --- replication ----------------------------------------------------------------------------
+RS3GW_REPLICATION_MODE = envchoice("RS3GW_REPLICATION_MODE", "async", {"async", "quorum", "sync"})
+RS3GW_REPLICATION_FACTOR = envint("RS3GW_REPLICATION_FACTOR", 2, minimum=0, maximum=99)
+RS3GW_SWEEP_INTERVAL_SECONDS = envduration("RS3GW_SWEEP_INTERVAL", 1, minimum=0.1, maximum=300)
+RS3GW_WRITE_TIMEOUT_SECONDS = envduration("RS3GW_WRITE_TIMEOUT", 10, minimum=0.1, maximum=300)
+RS3GW_EVENT_RETENTION_SECONDS = envduration(
+    "RS3GW_EVENT_RETENTION", 86_400, minimum=0, maximum=365 * 86_400
+)
+RS3GW_CLOCK_SKEW_MAX_SECONDS = envduration("RS3GW_CLOCK_SKEW_MAX", 30, minimum=1, maximum=86_400)
+
+if RS3GW_HEARTBEAT_TIMEOUT_SECONDS < 2 * RS3GW_HEARTBEAT_INTERVAL_SECONDS:
+    raise SettingError(
+        "RS3GW_HEARTBEAT_TIMEOUT",
+        f"{RS3GW_HEARTBEAT_TIMEOUT_SECONDS:g}s",
+        "it must be at least twice RS3GW_HEARTBEAT_INTERVAL "
+        f"({RS3GW_HEARTBEAT_INTERVAL_SECONDS:g}s), else one lost heartbeat fails a node",
+    )
+
+# --- first start ----------------------------------------------------------------------------
+RS3GW_INIT_ADMIN_USER = envstr("RS3GW_INIT_ADMIN_USER")
+RS3GW_INIT_ADMIN_PASSWORD = envsecret("RS3GW_INIT_ADMIN_PASSWORD", bytes_min=8)
+RS3GW_INIT_ACCESS_KEY = envstr(
+    "RS3GW_INIT_ACCESS_KEY", pattern=r"[A-Za-z0-9]{3,128}", allowed="3 to 128 letters and digits"
+)
+RS3GW_INIT_SECRET_KEY = envsecret("RS3GW_INIT_SECRET_KEY")
+
+# --- secrets --------------------------------------------------------------------------------
+# Commands that need no secret run without one, on a key that dies with the process.
+_SECRETLESS = {"check", "makemigrations", "migrate", "collectstatic", "spectacular", "devcluster"}
+SECRET_KEY = envsecret("RS3GW_SECRET_KEY", bytes_min=32)
+if not SECRET_KEY:
+    if not _SECRETLESS & set(sys.argv[1:2]) and "pytest" not in sys.modules:
+        raise SettingError(
+            "RS3GW_SECRET_KEY",
+            "",
+            "it must be set to at least 32 random bytes (or RS3GW_SECRET_KEY_FILE to a file of "
+            "them); make one with: openssl rand -hex 32",
+        )
+    SECRET_KEY = _secrets.token_hex(32)
+if RS3GW_CLUSTER_ENABLED and not RS3GW_CLUSTER_SECRET:
+    raise SettingError(
+        "RS3GW_CLUSTER_SECRET",
+        "",
+        "it must be set to the same 32 or more random bytes on every node of the region "
+        "when RS3GW_CLUSTER_ENABLED is true",
+    )
+
+
+# --- database -------------------------------------------------------------------------------
+def _database(url: str) -> dict[str, object]:
+    """Return Django's settings of `sqlite:///path` or `postgres://user:secret@host:port/name`."""
+    allowed = "it must be sqlite:///absolute/path or postgres://user:password@host:port/name"
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite" and parts.path:
+        return {
+            "ENGINE": "rs3gw.common.sqlite",
+            "NAME": unquote(parts.path),
+            # The worker writes cursors and heartbeats, which may be lost at power loss: the
+            # receiver knows what it has. Only the web process answers clients.
+            "OPTIONS": {"is_relaxed": sys.argv[1:2] == ["worker"]},
+            "TEST": {"NAME": unquote(parts.path) + ".test"},
+        }
+    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
+        raise SettingError("RS3GW_DATABASE_URL", re.sub(r":[^:@/]*@", ":***@", url), allowed)
+    query = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": query.pop("host", None) or unquote(parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        "OPTIONS": {
+            "pool": {
+                "min_size": 1,
+                "max_size": RS3GW_DATABASE_CONNECTIONS_MAX,
+                "timeout": 10,
+            },
+            "connect_timeout": 5,
+            **query,
+        },
+    }
+
+
+RS3GW_DATABASE_CONNECTIONS_MAX = envint(
+    "RS3GW_DATABASE_CONNECTIONS_MAX", 24, minimum=2, maximum=500
+)
+RS3GW_DATABASE_URL = envstr("RS3GW_DATABASE_URL", f"sqlite:///{RS3GW_DATA_DIR}/rs3gw.sqlite3")
+DATABASES = {"default": _database(RS3GW_DATABASE_URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- broker ---------------------------------------------------------------------------------
+RS3GW_BROKER_URL = envstr("RS3GW_BROKER_URL", pattern=r"(redis|rediss|redis\+socket|memory)://.*")
+CELERY_BROKER_URL = RS3GW_BROKER_URL or broker_url(RS3GW_DATA_DIR)
+
+# --- Django ---------------------------------------------------------------------------------
+DEBUG = False
+ALLOWED_HOSTS = envlist("RS3GW_ALLOWED_HOSTS") or ["*"]
+CSRF_TRUSTED_ORIGINS = envlist("RS3GW_CSRF_TRUSTED_ORIGINS", pattern=r"https?://\S+")
+ROOT_URLCONF = "rs3gw.urls"
+WSGI_APPLICATION = "rs3gw.wsgi.application"
+APPEND_SLASH = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+USE_I18N = True
+FORMAT_MODULE_PATH = ["rs3gw.console.formats"]
+
+INSTALLED_APPS = [
+    "rs3gw.console.apps.ConsoleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_prometheus",
+    "csp",
+    "rs3gw.storage",
+    "cluster",
+    "replication",
+    "rs3gw.s3",
+    "rs3gw.console",
+    "rs3gw.server",
+]
+
+# The control plane's chain; S3 and peer requests run through handlers of their own without it.
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+STATIC_URL = "/static/"
+# Files are served from the packages that bring them; nothing is collected.
+STATIC_ROOT = None
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+WHITENOISE_MAX_AGE = 3600
+
+SESSION_COOKIE_SAMESITE = "Strict"
+# One host serves several nodes on several ports, and cookies do not know ports.
+SESSION_COOKIE_NAME = f"rs3gw_session_{RS3GW_BIND_ADDR.rpartition(':')[2]}"
+CSRF_COOKIE_NAME = f"rs3gw_csrf_{RS3GW_BIND_ADDR.rpartition(':')[2]}"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = RS3GW_PUBLIC_URL.startswith("https://")
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if RS3GW_PUBLIC_URL.startswith("https://"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    },
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+        "rest_framework.authentication.BasicAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "EXCEPTION_HANDLER": "rs3gw.console.api.problems.handle",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "PAGE_SIZE": 100,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "rs3gw",
+    "DESCRIPTION": "Control plane of one rs3gw node: cluster, buckets, regions, rules, keys.",
+    "VERSION": RS3GW_VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "BucketState": "rs3gw.storage.models.BucketState",
+        "DeliveryState": "replication.models.DeliveryState",
+        "LaneState": "replication.models.LaneState",
+        "NodeState": ["starting", "joining", "active", "leaving", "failed"],
+    },
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+    },
+    "filters": {
+        # A node that is not ready says so in its answer, ten times a second to whoever asks.
+        "not_unready": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(record, "status_code", 0) != 503,
+        },
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": RS3GW_LOG_LEVEL},
+    "loggers": {
+        "django.request": {"level": "ERROR", "filters": ["not_unready"]},
+        "celery": {"level": "WARNING"},
+    },
+}
+
+RS3GW_HEARTBEAT_INTERVAL = timedelta(seconds=RS3GW_HEARTBEAT_INTERVAL_SECONDS)
+RS3GW_HEARTBEAT_TIMEOUT = timedelta(seconds=RS3GW_HEARTBEAT_TIMEOUT_SECONDS)
+RS3GW_GOSSIP_INTERVAL = timedelta(seconds=RS3GW_GOSSIP_INTERVAL_SECONDS)

@@ -1,0 +1,1 @@
+"""Objects on this node: buckets, index entries, bodies. Knows nothing of clusters."""

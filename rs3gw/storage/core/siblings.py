@@ -1,0 +1,90 @@
+"""The state of a key is a set of siblings; who wins is a function of that set alone.
+
+Dotted version vectors (Preguica et al. 2010): each sibling carries its own dot and the context
+its writer had seen. `join` drops what the other side has seen and replaced, and keeps the rest.
+Laws: joining is commutative, associative and idempotent, so nodes that received the same events
+in any order and number hold the same set. Never compare winners pairwise: with concurrent writes
+that relation is not transitive, and nodes would end up different for ever.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rs3gw.common.vector_clock import VectorClock
+
+Outcome = Literal["applied", "duplicate", "superseded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Identity and time of one change: the dot (actor, seq) and its hybrid logical time."""
+
+    actor: int
+    seq: int
+    hlc: int
+
+    def order_key(self) -> tuple[int, int, int]:
+        """Return the total order of changes; unique, because dots are."""
+        return (self.hlc, self.actor, self.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """One of the values that a key holds; a delete is a value too."""
+
+    stamp: Stamp
+    context: VectorClock
+    is_tombstone: bool = False
+    version_id: str = "null"
+    payload: object = field(default=None, compare=False)
+
+    def history(self) -> VectorClock:
+        """Return all that this value follows, itself included."""
+        return self.context.with_dot(self.stamp.actor, self.stamp.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class JoinResult:
+    """A key's state after a value arrived.
+
+    Attributes:
+        siblings: The new set, in a fixed order.
+        dropped: Values that were in the set and are now replaced.
+        outcome: `applied` when the value is in the new set for the first time.
+    """
+
+    siblings: tuple[Sibling, ...]
+    dropped: tuple[Sibling, ...]
+    outcome: Outcome
+
+
+def key_context(siblings: Iterable[Sibling]) -> VectorClock:
+    """Return everything that a set has seen: what a new write here would follow."""
+    context = VectorClock()
+    for sibling in siblings:
+        context = context.merge(sibling.history())
+    return context
+
+
+def join(current: Sequence[Sibling], incoming: Sibling) -> JoinResult:
+    """Return the state of a key after `incoming` arrived.
+
+    `current` holds the siblings of one key and version id; the context of the key is the join
+    of theirs, which is complete because the newest value, or its tombstone, always stays.
+    """
+    stamp = incoming.stamp
+    if any(s.stamp.actor == stamp.actor and s.stamp.seq == stamp.seq for s in current):
+        return JoinResult(tuple(current), (), "duplicate")
+    if key_context(current).covers(stamp.actor, stamp.seq):
+        return JoinResult(tuple(current), (), "superseded")
+    seen = incoming.context
+    dropped = tuple(s for s in current if seen.covers(s.stamp.actor, s.stamp.seq))
+    kept = [s for s in current if s not in dropped]
+    siblings = sorted([*kept, incoming], key=lambda s: s.stamp.order_key())
+    return JoinResult(tuple(siblings), dropped, "applied")
+
+
+def winner(siblings: Iterable[Sibling]) -> Sibling | None:
+    """Return the value that readers see: the last write, by (hlc, actor, seq)."""
+    return max(siblings, key=lambda s: s.stamp.order_key(), default=None)

@@ -1,0 +1,332 @@
+"""Changes of what this node holds.
+
+The functions that take a stamp run inside the caller's transaction, together with the event that
+tells the other nodes; `rs3gw.storage.commit` makes both durable at once.
+"""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from rs3gw.common import clock, hlc, identity, ids
+from rs3gw.common.vector_clock import VectorClock
+from rs3gw.storage import commit, rows
+from rs3gw.storage.blobs import StagedBody
+from rs3gw.storage.core import etag
+from rs3gw.storage.core.objects import Entry, ObjectHeaders, PartInfo
+from rs3gw.storage.core.siblings import Outcome, Sibling, Stamp, join, key_context, winner
+from rs3gw.storage.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, NoSuchUpload
+from rs3gw.storage.models import (
+    Bucket,
+    BucketState,
+    ClockShard,
+    MultipartUpload,
+    UploadPart,
+)
+
+POSTGRESQL_SHARDS = 4
+PART_SIZE_MIN_BYTES = 5 * 2**20
+PART_NUMBER_MAX = 10_000
+MOVE_ROWS = 500
+
+
+def init_clock() -> None:
+    """Make the clock's rows on the first start; check that they are this node's afterwards.
+
+    Raises:
+        IdentityError: The database belongs to another data directory.
+    """
+    actor = identity.ensure().actor
+    shards = POSTGRESQL_SHARDS if connection.vendor == "postgresql" else 1
+    with transaction.atomic():
+        if not ClockShard.objects.exists():
+            ClockShard.objects.bulk_create(
+                ClockShard(shard=shard, actor=ids.shard_actor(actor, shard))
+                for shard in range(shards)
+            )
+        stored = ClockShard.objects.get(shard=0).actor
+    shard_count.cache_clear()
+    if stored != actor:
+        raise identity.IdentityError(
+            f"{identity.path()} names writer {actor}, the database names {stored}: this database "
+            "and this data directory do not belong together"
+        )
+
+
+@lru_cache(maxsize=1)
+def shard_count() -> int:
+    """Return the number of shards of this node's log, fixed when the node was made."""
+    return ClockShard.objects.count() or 1
+
+
+def shard_of(bucket_name: str, key: str) -> int:
+    """Return the shard of the log that orders the changes of a key."""
+    count = shard_count()
+    return 0 if count == 1 else zlib.crc32(f"{bucket_name}\0{key}".encode()) % count
+
+
+def observe_clock(shard: int, remote_hlc: int) -> None:
+    """Raise a shard's clock to a remote timestamp; the next local change comes after it."""
+    rows.observe_clock(shard, remote_hlc)
+
+
+def write_entry(entry: Entry, *, stamp: Stamp, inline: bytes | None) -> Entry:
+    """Store a local write over everything its key holds here, and return what was stored.
+
+    Runs inside the caller's transaction, after `stamp` was taken.
+    """
+    siblings = rows.read_siblings(entry.bucket_id, entry.key)
+    stamped = replace(
+        entry,
+        actor=stamp.actor,
+        seq=stamp.seq,
+        hlc=stamp.hlc,
+        context=key_context(siblings),
+        last_modified=clock.from_ms(hlc.physical_ms(stamp.hlc)),
+    )
+    return _put(stamped, siblings, inline)[0]
+
+
+def merge_entry(entry: Entry, *, inline: bytes | None) -> tuple[Outcome, bool]:
+    """Join a version that another node wrote into the state of its key.
+
+    Runs inside the caller's transaction. Any order and number of deliveries ends in one state.
+
+    Returns:
+        What became of it, and whether it met a concurrent write.
+    """
+    siblings = rows.read_siblings(entry.bucket_id, entry.key)
+    outcome = _put(entry, siblings, inline)[1]
+    is_conflict = outcome == "applied" and any(
+        s.version_id == entry.version_id and not entry.context.covers(s.stamp.actor, s.stamp.seq)
+        for s in siblings
+    )
+    return outcome, is_conflict
+
+
+def _put(entry: Entry, siblings: Sequence[Sibling], inline: bytes | None) -> tuple[Entry, Outcome]:
+    incoming = Sibling(
+        Stamp(entry.actor, entry.seq, entry.hlc),
+        entry.context,
+        entry.is_tombstone,
+        entry.version_id,
+    )
+    same_version = [s for s in siblings if s.version_id == entry.version_id]
+    result = join(same_version, incoming)
+    if result.outcome != "applied":
+        return entry, result.outcome
+    rows.delete_versions([_row_id(sibling) for sibling in result.dropped])
+    others = [s for s in siblings if s not in result.dropped]
+    best = winner([*others, incoming])
+    row_id = rows.insert_entry(entry, is_latest=best is incoming)
+    for sibling in others:
+        was_latest, is_latest = _is_latest(sibling), sibling is best
+        if was_latest != is_latest:
+            rows.set_latest(_row_id(sibling), is_latest=is_latest)
+    if inline is not None:
+        rows.upsert_inline(entry.sha256, inline)
+    return replace(entry, row_id=row_id), "applied"
+
+
+def _row_id(sibling: Sibling) -> int:
+    assert isinstance(sibling.payload, tuple)
+    return int(sibling.payload[0])
+
+
+def _is_latest(sibling: Sibling) -> bool:
+    assert isinstance(sibling.payload, tuple)
+    return bool(sibling.payload[1])
+
+
+def insert_bucket(
+    *,
+    name: str,
+    incarnation: UUID,
+    owner: str,
+    region: str,
+    stamp: Stamp,
+    state: BucketState = BucketState.LIVE,
+) -> Bucket:
+    """Insert a bucket; the caller has settled whether the name is free."""
+    return Bucket.objects.create(
+        name=name,
+        incarnation=incarnation,
+        owner=owner,
+        region=region,
+        state=state,
+        created_at=clock.from_ms(hlc.physical_ms(stamp.hlc)),
+        create_actor=stamp.actor,
+        create_seq=stamp.seq,
+        create_hlc=stamp.hlc,
+    )
+
+
+def bucket_context(bucket: Bucket) -> VectorClock:
+    """Return what this node has seen of a bucket: the highest dot of each writer in it."""
+    found = rows.fetch_all(
+        "SELECT actor, MAX(seq) FROM storage_objectversion WHERE bucket_id = %s GROUP BY actor",
+        (bucket.pk,),
+    )
+    return VectorClock(dict(found)).with_dot(bucket.create_actor, bucket.create_seq)
+
+
+def move_versions(source: Bucket, target: Bucket) -> None:
+    """Join the contents of one bucket into another, key by key.
+
+    Used when two nodes created one name at the same time: the two turned out to be one bucket.
+    """
+    statement = (
+        f"SELECT {rows.ENTRY_COLUMNS} FROM storage_objectversion "  # noqa: S608  (our own columns)
+        "WHERE bucket_id = %s ORDER BY id LIMIT %s"
+    )
+    while True:
+        found = [rows.to_entry(row) for row in rows.fetch_all(statement, (source.pk, MOVE_ROWS))]
+        for entry in found:
+            assert entry.row_id is not None
+            rows.delete_versions([entry.row_id])
+            merge_entry(replace(entry, bucket_id=target.pk, row_id=None), inline=None)
+        if len(found) < MOVE_ROWS:
+            break
+    MultipartUpload.objects.filter(bucket=source).update(bucket=target)
+
+
+# --- uploads in parts: on this node alone until they are complete ----------------------------
+
+
+def create_upload(
+    *,
+    bucket: Bucket,
+    key: str,
+    headers: ObjectHeaders,
+    owner: str = "root",
+    checksum_algorithm: str = "",
+    checksum_type: str = "",
+) -> MultipartUpload:
+    """Begin an upload in parts."""
+    upload = MultipartUpload(
+        upload_id=ids.new_upload_id(identity.load().node_id),
+        bucket=bucket,
+        key=key,
+        owner=owner,
+        initiated_at=clock.utcnow(),
+        headers={**headers.to_json(), "content_type": headers.content_type},
+        metadata=dict(headers.metadata),
+        tags=dict(headers.tags),
+        checksum_algorithm=checksum_algorithm,
+        checksum_type=checksum_type,
+    )
+    commit.run(upload.save)
+    return upload
+
+
+def put_part(*, upload: MultipartUpload, number: int, body: StagedBody) -> UploadPart:
+    """Keep one part; a part that was uploaded again replaces the earlier one.
+
+    Args:
+        upload: The upload it belongs to.
+        number: 1 to 10,000.
+        body: The part's bytes; installed here.
+
+    Raises:
+        NoSuchUpload: The upload was completed or aborted meanwhile.
+    """
+    assert 1 <= number <= PART_NUMBER_MAX
+    body.install()
+
+    def change() -> UploadPart:
+        if not MultipartUpload.objects.filter(pk=upload.pk).exists():
+            raise NoSuchUpload
+        if body.inline is not None:
+            rows.upsert_inline(body.sha256_hex, body.inline)
+        part, _ = UploadPart.objects.update_or_create(
+            upload=upload,
+            number=number,
+            defaults={
+                "size_bytes": body.size_bytes,
+                "etag": body.md5_hex,
+                "sha256": body.sha256_hex,
+                "checksums": dict(body.checksums),
+                "uploaded_at": clock.utcnow(),
+            },
+        )
+        return part
+
+    return commit.run(change)
+
+
+def choose_parts(upload: MultipartUpload, named: Sequence[tuple[int, str]]) -> tuple[PartInfo, ...]:
+    """Return the parts that complete an upload, in order.
+
+    Args:
+        upload: The upload.
+        named: (number, entity tag without quotes) of each part, as the client lists them.
+
+    Raises:
+        InvalidPartOrder: Numbers do not ascend.
+        InvalidPart: A part is missing, or has another entity tag.
+        EntityTooSmall: A part before the last is under 5 MiB.
+    """
+    numbers = [number for number, _ in named]
+    if not numbers or numbers != sorted(set(numbers)):
+        raise InvalidPartOrder if numbers else InvalidPart("Name at least one part.")
+    stored = {part.number: part for part in upload.parts.all()}
+    chosen: list[PartInfo] = []
+    for number, tag in named:
+        part = stored.get(number)
+        if part is None or part.etag != tag:
+            raise InvalidPart(f"Part {number} was not uploaded, or has another entity tag.")
+        chosen.append(
+            PartInfo(
+                number=number,
+                size_bytes=part.size_bytes,
+                etag=part.etag,
+                sha256=part.sha256,
+                checksums=part.checksums,
+            )
+        )
+    for small in chosen[:-1]:
+        if small.size_bytes < PART_SIZE_MIN_BYTES:
+            raise EntityTooSmall(
+                f"Part {small.number} has {small.size_bytes} bytes; every part but the last must "
+                f"have at least {PART_SIZE_MIN_BYTES}."
+            )
+    return tuple(chosen)
+
+
+def multipart_entry(upload: MultipartUpload, parts: tuple[PartInfo, ...]) -> Entry:
+    """Return the unstamped entry of a complete upload."""
+    headers = ObjectHeaders.from_json(upload.headers, upload.metadata, upload.tags)
+    return Entry(
+        bucket_id=upload.bucket_id,
+        key=upload.key,
+        actor=0,
+        seq=0,
+        hlc=0,
+        etag=etag.multipart_etag([part.etag for part in parts]),
+        size_bytes=sum(part.size_bytes for part in parts),
+        headers=headers,
+        parts=parts,
+        last_modified=clock.utcnow(),
+        origin_node=identity.load().node_id,
+    )
+
+
+def drop_upload(upload: MultipartUpload) -> None:
+    """Forget an upload and its parts, inside the caller's transaction.
+
+    Raises:
+        NoSuchUpload: Someone else completed or aborted it first.
+    """
+    UploadPart.objects.filter(upload_id=upload.pk).delete()
+    deleted, _ = MultipartUpload.objects.filter(pk=upload.pk).delete()
+    if not deleted:
+        raise NoSuchUpload
+
+
+def abort_upload(*, upload: MultipartUpload) -> None:
+    """Abort an upload; its bodies are collected later."""
+    commit.run(lambda: drop_upload(upload))

@@ -1,0 +1,22 @@
+"""What all tests share."""
+
+import shutil
+
+import pytest
+
+from tests.environment import DATA_DIR
+
+
+@pytest.fixture(autouse=True)
+def _fresh_node(request):
+    """Leave nothing of a test's node to the next: no bodies, no cached identity."""
+    yield
+    if not {"db", "transactional_db"} & set(request.fixturenames):
+        return
+    from rs3gw.common import identity
+    from rs3gw.storage import services
+
+    services.shard_count.cache_clear()
+    identity.load.cache_clear()
+    for name in ("blobs", "trash", "incoming"):
+        shutil.rmtree(DATA_DIR / name, ignore_errors=True)
