@@ -12,6 +12,7 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "rs3gw.settings")
 
 BROKER_TIMEOUT_SECONDS = 2.0
+MAIN = "rs3gw"
 
 
 def _tick(task: str, queue: str, interval_seconds: float) -> dict[str, object]:
@@ -29,7 +30,7 @@ def make_app(name: str) -> Celery:
     The worker process makes two: an application knows only one choice of queues to consume, and
     ticks must not wait behind transfers.
     """
-    application = Celery(name)
+    application = Celery(name, set_as_current=name == MAIN)
     application.conf.update(_configuration())
     application.autodiscover_tasks(["cluster", "replication", "rs3gw.storage"])
     return application
@@ -73,4 +74,4 @@ def _configuration() -> dict[str, object]:
     }
 
 
-app = make_app("rs3gw")
+app = make_app(MAIN)

@@ -1,10 +1,10 @@
 """Paths of the control plane on the S3 port. Everything else on that port is S3."""
 
-from cluster.api import views as cluster_api
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from cluster.api import views as cluster_api
 from rs3gw.console import views
 
 urlpatterns = [

@@ -1,9 +1,11 @@
 """Who is known to be in the region, as a table that nodes can merge in any order.
 
 Laws: `merge` is commutative, associative and idempotent, because of two records of one node the
-greater under a total order is kept: higher incarnation first, then Left > Failed > Suspect > Alive,
-then the text of the facts. A node raises its incarnation whenever it changes its own record, so
-its newest word beats every rumour about an older one (as in SWIM, Das et al. 2002).
+greater under a total order is kept: higher incarnation first, then Left > Failed > Suspect > Alive.
+A node raises its incarnation whenever it changes its own record, so its newest word beats every
+rumour about an older one (as in SWIM, Das et al. 2002). Only two nodes that share a name by mistake
+can say different things under one incarnation; then the text of what they say decides, before the
+doubts, so that all still come to agree.
 """
 
 import hashlib
@@ -96,9 +98,9 @@ class MemberRecord:
     status: Status
     facts: Facts
 
-    def order_key(self) -> tuple[int, int, str]:
+    def order_key(self) -> tuple[int, bool, str, int]:
         """Return the position in the total order that `merge` keeps the greatest of."""
-        return self.incarnation, _RANKS[self.status], self.facts.text()
+        return *self.shared_key(), _RANKS[self.status]
 
     def shared_key(self) -> tuple[int, bool, str]:
         """Return the part of the order that all nodes must come to agree on."""

@@ -116,7 +116,7 @@ class BucketAdmin(ServiceModelAdmin):
     def tagging(self, bucket: Bucket) -> str:
         return services.get_bucket_setting(bucket, "tagging") or "none"
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ["name", "owner", *self.readonly_fields] if obj else ["name", "owner"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:

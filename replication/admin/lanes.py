@@ -224,7 +224,7 @@ class DeliveryAdmin(ReadOnlyModelAdmin):
 
 @admin.register(ReplicationEventRecord)
 class ReplicationEventRecordAdmin(ReadOnlyModelAdmin):
-    list_display = ["created_at", "what", "bucket", "short_key", "size", "origin_node", "progress"]
+    list_display = ["created_at", "progress", "what", "bucket", "short_key", "size", "origin_node"]
     list_filter = ["kind", "origin_node"]
     search_fields = ["=key", "=bucket", "=event_id"]
     search_help_text = "A whole key, bucket or event id"

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -173,6 +174,14 @@ class BucketReplicationConfigAdmin(HistoryInRegisters, ServiceModelAdmin):
     list_select_related = ["region"]
     search_fields = ["name", "bucket"]
     search_help_text = "Search by name or bucket"
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        # A plain choice: the small window for adding a region could not show its key.
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        widget = getattr(field, "widget", None)
+        if field is not None and isinstance(widget, RelatedFieldWidgetWrapper):
+            field.widget = widget.widget
+        return field
 
     @admin.display(description="State", ordering="is_enabled")
     def status(self, rule: BucketReplicationConfig) -> SafeString:

@@ -70,7 +70,7 @@ class RegionSerializer(ModelSerializer):
 class CreatedRegionSerializer(RegionSerializer):
     """A region that was just made: the only answer that shows its pairing key."""
 
-    pairing_key = serializers.CharField(read_only=True)  # type: ignore[assignment]
+    pairing_key = serializers.CharField(read_only=True)
 
 
 class RuleSerializer(ModelSerializer):
@@ -183,7 +183,7 @@ class LaneSerializer(ModelSerializer):
 class EventSerializer(ModelSerializer):
     """One change in this node's log."""
 
-    context = serializers.JSONField(read_only=True)
+    context = serializers.JSONField(read_only=True)  # type: ignore[assignment]
     payload = serializers.SerializerMethodField()
 
     class Meta:

@@ -131,7 +131,7 @@ class LaneViewSet(_ReadOnly):
 
     def get_serializer_context(self) -> dict[str, Any]:
         """Look at the log once for the whole answer."""
-        context = super().get_serializer_context()
+        context = dict(super().get_serializer_context())
         if getattr(self, "swagger_fake_view", False):
             return context
         statuses = {state.lane.pk: state for state in selectors.lanes_overview()}

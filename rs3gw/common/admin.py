@@ -23,6 +23,8 @@ COUNT_MAX = 10_000
 TONES = frozenset({"ok", "warn", "bad", "info", "off"})
 
 if TYPE_CHECKING:
+    from django.contrib.admin.models import LogEntry
+
     _ModelAdmin = admin.ModelAdmin[Any]
     _Paginator = Paginator[Any]
 else:
@@ -42,7 +44,7 @@ def badge(text: object, tone: str) -> SafeString:
     return format_html('<span class="chip chip-{}">{}</span>', tone, text)
 
 
-def state_badge(row: Model, field: str, tones: Mapping[str, str]) -> SafeString:
+def state_badge(row: Model, field: str, tones: Mapping[Any, str]) -> SafeString:
     """Return the badge of a choice field, `off` for values that `tones` does not name."""
     label = getattr(row, f"get_{field}_display")()
     return badge(label, tones.get(getattr(row, field), "off"))
@@ -113,7 +115,8 @@ class CappedPaginator(_Paginator):
 
     @cached_property
     def _counted(self) -> int:
-        return int(self.object_list[: COUNT_MAX + 1].count())  # type: ignore[call-arg,index,union-attr]
+        rows: Any = self.object_list[: COUNT_MAX + 1]
+        return int(rows.count())
 
 
 class Rs3gwModelAdmin(_ModelAdmin):
@@ -202,7 +205,7 @@ class ServiceModelAdmin(Rs3gwModelAdmin):
         request: HttpRequest,
         obj: Any = None,
         change: bool = False,
-        **kwargs: Any,  # noqa: FBT001, FBT002
+        **kwargs: Any,
     ) -> Any:
         """Return the form class, one that fails with the service's reason after a refusal."""
         form = super().get_form(request, obj, change=change, **kwargs)
@@ -228,8 +231,9 @@ class ServiceModelAdmin(Rs3gwModelAdmin):
         """Name the rows themselves only: services decide what else goes, tables may be huge."""
         return [str(row) for row in objs], {}, set(), []
 
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> "list[LogEntry]":
         """Record nothing yet: Django would call this before the service had its say."""
+        return []
 
     def log_deleted(self, request: HttpRequest, row: Model) -> None:
         """Record a deletion that was done."""
@@ -250,9 +254,8 @@ class ServiceModelAdmin(Rs3gwModelAdmin):
 
 def _refused(form: Any, reason: str) -> Any:
     def clean(self: Any) -> Any:
-        cleaned = super(refused, self).clean()
+        cleaned = form.clean(self)
         self.add_error(None, reason)
         return cleaned
 
-    refused = type(form.__name__, (form,), {"clean": clean})
-    return refused
+    return type(form.__name__, (form,), {"clean": clean})

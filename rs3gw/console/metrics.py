@@ -6,12 +6,12 @@ gauge although it ends like a counter.
 
 from collections.abc import Iterator, Sequence
 
-from cluster import metrics as cluster_metrics
-from cluster import selectors as cluster
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from cluster import metrics as cluster_metrics
+from cluster import selectors as cluster
 from replication import selectors as replication
 from rs3gw.console.selectors import link_facts
 from rs3gw.storage.models import Bucket
@@ -80,7 +80,9 @@ def _replication(stats: replication.ReplicationStats) -> Iterator[Metric]:
         stats.lag.max_seconds,
     )
     yield _gauge(
-        "rs3gw_replication_lag_average_seconds", "Mean age over all lanes.", stats.lag.average_seconds
+        "rs3gw_replication_lag_average_seconds",
+        "Mean age over all lanes.",
+        stats.lag.average_seconds,
     )
     yield _gauge(
         "rs3gw_replication_lag_p95_seconds",

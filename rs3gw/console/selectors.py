@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from cluster import selectors as cluster
-from cluster.core.node import Liveness, NodeInfo, NodeState
 from django.conf import settings
 
+from cluster import selectors as cluster
+from cluster.core.node import Liveness, NodeInfo, NodeState
 from replication import attention
 from replication import selectors as replication
 from rs3gw.common import clock

@@ -3,8 +3,6 @@
 import hmac
 from typing import Any
 
-from cluster import selectors as cluster
-from cluster.core.node import NodeState
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import Error as DatabaseError
@@ -15,9 +13,10 @@ from django.views.decorators.http import require_safe
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
+from cluster import selectors as cluster
+from cluster.core.node import NodeState
 from rs3gw.common.identity import IdentityError
 from rs3gw.console import metrics
 
@@ -78,7 +77,7 @@ class IsScraperOrStaff(BasePermission):
 class MetricsView(APIView):
     """The metrics page of this node."""
 
-    authentication_classes = (MetricsToken, *api_settings.DEFAULT_AUTHENTICATION_CLASSES)
+    authentication_classes = (MetricsToken, *APIView.authentication_classes)
     permission_classes = (IsScraperOrStaff,)
     schema = None
 

@@ -42,10 +42,10 @@ class AccessKeyAdmin(ServiceModelAdmin):
     def status(self, key: AccessKey) -> SafeString:
         return badge("Enabled", "ok") if key.is_enabled else badge("Disabled", "bad")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return list(self.list_display) if obj else ["name", "account"]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return list(self.list_display) if obj else []
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -9,3 +9,9 @@ class ServerConfig(AppConfig):
     name = "rs3gw.server"
     label = "server"
     verbose_name = "Server"
+
+    def ready(self) -> None:
+        """Make the Celery application the one that tasks are sent with."""
+        import rs3gw.celery
+
+        assert rs3gw.celery.app

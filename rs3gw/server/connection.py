@@ -9,6 +9,7 @@ that it can refuse a request without receiving it.
 import io
 import logging
 import socket
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -255,18 +256,18 @@ class BodyReader(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes, at least one unless the body is over; all when negative.
+        """Return `size` bytes, fewer only at the end of the body; all of it when negative.
 
         Raises:
             BodyCutOffError: The body ended before it was complete.
         """
-        if size is None or size < 0:
-            return b"".join(iter(lambda: self.read(RECEIVE_BYTES), b""))
-        if size == 0:
-            return b""
-        data = self._rest or self._exchange.next_piece()
-        self._rest = data[size:]
-        return data[:size]
+        wanted = sys.maxsize if size is None or size < 0 else size
+        pieces: list[bytes] = []
+        while wanted > 0 and (piece := self._rest or self._exchange.next_piece()):
+            self._rest = piece[wanted:]
+            pieces.append(piece[:wanted] if self._rest else piece)
+            wanted -= len(pieces[-1])
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer, as `io` asks for it."""

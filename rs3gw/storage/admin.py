@@ -1,5 +1,6 @@
-"""Objects and uploads in the admin: to look at. Buckets are in replication's admin, since making
-one must reach the other nodes.
+"""Objects and uploads in the admin: to look at.
+
+Buckets are in replication's admin, since making one must reach the other nodes.
 """
 
 import json

@@ -60,14 +60,27 @@ def busy_node(node, settings):
     settings.RS3GW_CLUSTER_ENABLED = True
     now = clock.utcnow()
     Node.objects.create(
-        node_id="node-1", region="us-east-1", address="127.0.0.1:9001", state="active",
-        is_self=True, is_member=True, version="1.0.0", last_seen=now, state_changed_at=now,
+        node_id="node-1",
+        region="us-east-1",
+        address="127.0.0.1:9001",
+        state="active",
+        is_self=True,
+        is_member=True,
+        version="1.0.0",
+        last_seen=now,
+        state_changed_at=now,
     )
     for name, liveness, age in (("node-2", "alive", 1), ("node-3", "failed", 1800)):
         Node.objects.create(
-            node_id=name, region="us-east-1", address=f"10.0.0.{name[-1]}:9001", state="active",
-            liveness=liveness, is_member=True, version="1.0.0",
-            last_seen=now - timedelta(seconds=age), state_changed_at=now,
+            node_id=name,
+            region="us-east-1",
+            address=f"10.0.0.{name[-1]}:9001",
+            state="active",
+            liveness=liveness,
+            is_member=True,
+            version="1.0.0",
+            last_seen=now - timedelta(seconds=age),
+            state_changed_at=now,
         )
     for name in ("photos", "backups"):
         replication.create_bucket(name=name, owner="root")
@@ -76,26 +89,48 @@ def busy_node(node, settings):
     )
     replication.save_rule(name="photos-to-dublin", bucket="photos", region=region)
     lanes = [
-        Lane.objects.create(destination_kind="member", destination="node-2", cursor=10_000,
-                            last_success_at=now, rate_bytes_per_second=1_400_000),
-        Lane.objects.create(destination_kind="member", destination="node-3", attempts=7, cursor=20,
-                            last_error="10.0.0.3:9001 refused the connection"),
-        Lane.objects.create(destination_kind="region", destination="eu-west-1", cursor=42,
-                            last_success_at=now),
+        Lane.objects.create(
+            destination_kind="member",
+            destination="node-2",
+            cursor=10_000,
+            last_success_at=now,
+            rate_bytes_per_second=1_400_000,
+        ),
+        Lane.objects.create(
+            destination_kind="member",
+            destination="node-3",
+            attempts=7,
+            cursor=20,
+            last_error="10.0.0.3:9001 refused the connection",
+        ),
+        Lane.objects.create(
+            destination_kind="region", destination="eu-west-1", cursor=42, last_success_at=now
+        ),
     ]
     events = ReplicationEventRecord.objects.bulk_create(
         ReplicationEventRecord(
-            shard=0, position=20 + index, actor=77, seq=20 + index, hlc=clock.now_ms() << 16,
-            event_id=f"event-{index}", kind="put_object", origin_node="node-1",
-            origin_region="us-east-1", bucket="photos",
+            shard=0,
+            position=20 + index,
+            actor=77,
+            seq=20 + index,
+            hlc=clock.now_ms() << 16,
+            event_id=f"event-{index}",
+            kind="put_object",
+            origin_node="node-1",
+            origin_region="us-east-1",
+            bucket="photos",
             key=f"2026/11/very/long/path/with/many/parts/picture-{index:06}.jpg",
-            body_size_bytes=3_000_000, created_at=now - timedelta(seconds=40 - index),
+            body_size_bytes=3_000_000,
+            created_at=now - timedelta(seconds=40 - index),
         )
         for index in range(40)
     )
     for event in events[:2]:
         Delivery.objects.create(
-            lane=lanes[2], event=event, state=DeliveryState.PARKED, attempts=12,
+            lane=lanes[2],
+            event=event,
+            state=DeliveryState.PARKED,
+            attempts=12,
             reason="eu-west-1 refused our key. <img src=x onerror=alert(1)> AccessDenied",
             created_at=now,
         )

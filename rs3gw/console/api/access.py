@@ -57,13 +57,13 @@ class TokenView(APIView):
         return Response({"token": token.key})
 
 
-class SchemaView(SpectacularAPIView):  # type: ignore[misc]
+class SchemaView(SpectacularAPIView):
     """The OpenAPI description of this API."""
 
     permission_classes = (IsAdminUser,)
 
 
-class DocsView(SpectacularSwaggerSplitView):  # type: ignore[misc]
+class DocsView(SpectacularSwaggerSplitView):
     """The description as a page, to read and to try; for people, so it asks for the login page."""
 
     permission_classes = (AllowAny,)

@@ -117,9 +117,7 @@ class BucketViewSet(
         query = ListingQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         wanted = dict(query.validated_data)
-        page = selectors.list_keys(
-            bucket=self.get_object(), max_keys=wanted.pop("limit"), **wanted
-        )
+        page = selectors.list_keys(bucket=self.get_object(), max_keys=wanted.pop("limit"), **wanted)
         return Response(
             {
                 "objects": [_shown(entry) for entry in page.entries],

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from cluster import selectors as cluster
-from cluster.conf import cluster_id, is_enabled
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -11,6 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from cluster import selectors as cluster
+from cluster.conf import cluster_id, is_enabled
 from replication import selectors as replication
 from replication.api.serializers import LaneSerializer
 

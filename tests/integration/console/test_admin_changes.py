@@ -165,8 +165,12 @@ def test_a_region_that_cannot_work_is_refused_on_the_form(console, fields):
 
 def test_a_rule_is_made_changed_and_deleted(console, bucket, region):
     fields = {
-        "name": "photos-out", "bucket": "photos", "region": region.pk, "priority": 1,
-        "is_enabled": "on", "compression": "on",
+        "name": "photos-out",
+        "bucket": "photos",
+        "region": region.pk,
+        "priority": 1,
+        "is_enabled": "on",
+        "compression": "on",
     }
     add(console, "replication_bucketreplicationconfig", **fields)
     rule = BucketReplicationConfig.objects.get()
@@ -176,7 +180,9 @@ def test_a_rule_is_made_changed_and_deleted(console, bucket, region):
 
     assert rule.bucket == "photos"
     assert not rule.compression
-    authors = RegisterRevision.objects.filter(register__scope="rule").values_list("author", flat=True)
+    authors = RegisterRevision.objects.filter(register__scope="rule").values_list(
+        "author", flat=True
+    )
     assert set(authors) == {"olga"}
     delete = reverse("admin:replication_bucketreplicationconfig_delete", args=[rule.pk])
     console.post(delete, {"post": "yes"})

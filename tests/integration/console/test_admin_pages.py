@@ -32,7 +32,9 @@ RECORDS = [
 
 
 def queries_of(client, url):
-    with CaptureQueriesContext(connection, ) as captured:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
         answer = client.get(url)
     assert answer.status_code == 200
     return len(captured)
@@ -150,8 +152,11 @@ def test_hostile_text_is_shown_as_text(console, make_events, park):
     evil = "<img src=x onerror=alert(1)>"
     events = make_events(1, key=evil)
     park(events, reason=evil)
-    for name in ("admin:index", "admin:replication_delivery_changelist",
-                 "admin:replication_replicationeventrecord_changelist"):
+    for name in (
+        "admin:index",
+        "admin:replication_delivery_changelist",
+        "admin:replication_replicationeventrecord_changelist",
+    ):
         page = console.get(reverse(name)).content.decode()
 
         assert evil not in page

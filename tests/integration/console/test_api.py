@@ -51,8 +51,10 @@ def test_lists_answer_with_and_without_a_slash(api, name, slash):
     assert answer.json()["results"] == []
 
 
-@pytest.mark.parametrize("path", [*[f"/api/{name}/" for name in READS], "/api/cluster/status",
-                                  "/api/cluster/replication"])
+@pytest.mark.parametrize(
+    "path",
+    [*[f"/api/{name}/" for name in READS], "/api/cluster/status", "/api/cluster/replication"],
+)
 def test_nothing_is_told_to_strangers(client, node, path):
     answer = client.get(path)
 

@@ -60,7 +60,9 @@ def test_numbers_come_from_the_database(scraper, lane, make_events, park):
     assert f"rs3gw_replication_events_parked{{{labels}}} 1.0" in page or (
         'rs3gw_replication_events_parked{kind="member",destination="node-2"} 1.0' in page
     )
-    lag = next(line for line in page.splitlines() if line.startswith("rs3gw_replication_lag_seconds "))
+    lag = next(
+        line for line in page.splitlines() if line.startswith("rs3gw_replication_lag_seconds ")
+    )
     assert float(lag.split()[1]) >= 29
 
 
@@ -86,7 +88,9 @@ def test_an_empty_token_setting_lets_nobody_in(node, settings):
 
 def test_staff_may_read_it_with_any_accept_header(operator):
     given = base64.b64encode(f"olga:{PASSWORD}".encode()).decode()
-    staff = Client(headers={"Authorization": f"Basic {given}", "Accept": "application/openmetrics-text"})
+    staff = Client(
+        headers={"Authorization": f"Basic {given}", "Accept": "application/openmetrics-text"}
+    )
     answer = staff.get("/metrics")
 
     assert answer.status_code == 200

@@ -33,6 +33,12 @@ def test_of_one_incarnation_the_worse_wins():
     assert merge_records(said[2], said[3]).status is Status.LEFT
 
 
+def test_of_two_that_share_a_name_all_prefer_the_same_one():
+    one, other = record("b", 3, version="1", status=Status.FAILED), record("b", 3, version="2")
+
+    assert merge_records(one, other) is merge_records(other, one) is other
+
+
 def test_a_node_refutes_a_rumour_by_raising_its_incarnation():
     own = record("a", 5)
 

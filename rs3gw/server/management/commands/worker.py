@@ -14,6 +14,8 @@ from rs3gw.celery import app, make_app
 from rs3gw.server.broker import EmbeddedBroker
 
 PULSE_THREADS = 2
+# Ticks that were missed while the worker was down are worth nothing: there is nothing to keep.
+IN_MEMORY_SCHEDULER = "celery.beat:Scheduler"
 TRANSFER_QUEUES = ("replicate", "maintain")
 
 
@@ -38,7 +40,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stopping.set())
         for worker in workers:
             threading.Thread(target=worker.start, daemon=True).start()
-        beat = EmbeddedService(app, thread=True, max_interval=1)
+        beat = EmbeddedService(app, thread=True, max_interval=1, scheduler_cls=IN_MEMORY_SCHEDULER)
         beat.daemon = True
         beat.start()
         self.stdout.write("working")
