@@ -143,7 +143,7 @@ def _apply_all(
         try:
             with transaction.atomic():
                 code, shard = _apply(event, scene)
-        except Exception as error:  # noqa: BLE001  (a poison event must not fail the batch)
+        except Exception as error:
             logger.exception("event %s.%s cannot be applied", event.actor, event.seq)
             results.append(_result(event, "parked", f"{type(error).__name__}: {error}"))
             continue

@@ -10,10 +10,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from cluster import conf, transport
-from cluster.core.node import NodeInfo
 from django.conf import settings
 
+from cluster import conf, transport
+from cluster.core.node import NodeInfo
 from replication import bodies, bucket_state, entries, registers, selectors
 from replication.core.applied import AppliedRanges
 from replication.core.envelope import Batch, decode_batch, encode_batch

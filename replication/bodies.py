@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import IO
 
+from django.conf import settings
+
 from cluster import selectors as cluster_selectors
 from cluster import transport
 from cluster.core.placement import Member, holders
-from django.conf import settings
-
 from rs3gw.common import identity
 from rs3gw.common.signing import body_sha256 as sha256_of
 from rs3gw.storage import blobs, rows

@@ -29,9 +29,9 @@ def apply_region(name: str, value: registers.Value) -> None:
     ReplicationRegion.objects.update_or_create(
         name=name,
         defaults={
-            "label": value.get("label", ""),
+            "label": str(value.get("label", "")),
             "endpoints": endpoints if isinstance(endpoints, list) else [],
-            "priority": value.get("priority", 1),
+            "priority": int(str(value.get("priority", 1))),
             "sealed_pairing_key": secretbox.seal(key, purpose="pairing"),
             "is_enabled": bool(value.get("is_enabled", True)),
         },
@@ -50,9 +50,9 @@ def apply_rule(name: str, value: registers.Value) -> None:
     BucketReplicationConfig.objects.update_or_create(
         name=name,
         defaults={
-            "bucket": value["bucket"],
+            "bucket": str(value["bucket"]),
             "region": region,
-            "priority": value.get("priority", 1),
+            "priority": int(str(value.get("priority", 1))),
             "is_enabled": bool(value.get("is_enabled", True)),
             "compression": bool(value.get("compression", True)),
             "filter": value.get("filter") or {},

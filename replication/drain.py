@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cluster import selectors as cluster_selectors
-from cluster import transport as cluster_transport
-from cluster.core.config import ReplicationMode
 from django.conf import settings
 from django.db.models import F
 
+from cluster import selectors as cluster_selectors
+from cluster import transport as cluster_transport
+from cluster.core.config import ReplicationMode
 from replication import bodies, control, entries, lanes, outbox, transport
 from replication.core import lanes as core
 from replication.core.bandwidth import BandwidthTracker
@@ -161,7 +161,8 @@ def _send_one_batch(
     if not fresh and not retries:
         return 0, True
     chosen = [*(entry for _, entry in retries), *filter(route.selects, fresh)]
-    sent_bytes, results = 0, []
+    sent_bytes = 0
+    results: list[ItemResult] = []
     if chosen:
         sent_bytes, results = _send(client, chosen, route.destination.compression)
     end = fresh[-1].position if fresh else lane.cursor
@@ -171,7 +172,7 @@ def _send_one_batch(
         cursor=end,
         attempts={entry.position: delivery.attempts for delivery, entry in retries},
         now=clock.now(),
-        rng=random.Random(),  # noqa: S311  (jitter)
+        rng=random.Random(),
     )
     _record_failures(lane, chosen, settlement)
     _settle_retries(retries, settlement)
@@ -202,7 +203,8 @@ def _old_enough(read: Sequence[LogEntry], head_start_seconds: float) -> list[Log
 
 def _limit(read: Sequence[LogEntry]) -> list[LogEntry]:
     """Cut a batch where its inline bodies, or one large body, fill a request."""
-    total_bytes, chosen = 0, []
+    total_bytes = 0
+    chosen: list[LogEntry] = []
     for entry in read:
         size_bytes = entry.event.body_size_bytes
         is_large = not bodies.is_inline(size_bytes)
@@ -306,7 +308,7 @@ def _save(
 
 
 def _back_off(lane: Lane, error: cluster_transport.PeerError) -> None:
-    wait_seconds = core.lane_back_off(lane.attempts + 1, random.Random())  # noqa: S311  (jitter)
+    wait_seconds = core.lane_back_off(lane.attempts + 1, random.Random())
     now = clock.utcnow()
     lanes.update_held(
         lane,

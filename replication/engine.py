@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cluster import selectors as cluster_selectors
-from cluster.core.config import ClusterConfig, ReplicationMode
 from django.conf import settings
 
+from cluster import selectors as cluster_selectors
+from cluster.core.config import ClusterConfig, ReplicationMode
 from replication import outbox
 from replication.core.events import ReplicationEvent
 from replication.core.quorum import AckTracker, acks_needed

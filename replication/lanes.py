@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from cluster import selectors as cluster_selectors
-from cluster.core.node import NodeInfo
 from django.db.models import F, Q
 
+from cluster import selectors as cluster_selectors
+from cluster.core.node import NodeInfo
 from replication import outbox
 from replication.models import (
     BucketReplicationConfig,

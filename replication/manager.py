@@ -6,7 +6,7 @@ from django.conf import settings
 
 from replication import selectors, services
 from replication.core.conflict import ConflictResolution
-from replication.core.region import BucketReplicationConfig
+from replication.core.bucket_config import BucketReplicationConfig
 from replication.errors import ControlError
 from replication.models import BucketReplicationConfig as Rule
 from replication.models import ReplicationRegion

@@ -14,9 +14,10 @@ _COLUMNS = (
     "shard, position, actor, seq, hlc, event_id, kind, origin_node, origin_region, via, bucket, "
     "bucket_incarnation, key, version_id, context, body_sha256, body_size_bytes, payload"
 )
+_MARKS = ", ".join(["%s"] * 19)
 _INSERT = (
-    f"INSERT INTO replication_replicationeventrecord ({_COLUMNS}, created_at) "
-    "VALUES (" + ", ".join(["%s"] * 19) + ")"
+    f"INSERT INTO replication_replicationeventrecord ({_COLUMNS}, created_at) "  # noqa: S608
+    f"VALUES ({_MARKS})"
 )
 _AFTER = (
     f"SELECT id, {_COLUMNS} FROM replication_replicationeventrecord "  # noqa: S608

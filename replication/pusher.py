@@ -13,11 +13,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from cluster import selectors as cluster_selectors
-from cluster import transport as cluster_transport
 from django.db import connection
 
+from cluster import selectors as cluster_selectors
+from cluster import transport as cluster_transport
 from replication import entries, transport
+from replication.bodies import is_inline
 from replication.core.events import ReplicationEvent
 from replication.core.quorum import AckTracker
 from rs3gw.common import clock
@@ -119,7 +120,7 @@ class PeerPusher:
     def _deliver(self, batch: list[PendingWrite]) -> None:
         try:
             self._send(batch)
-        except Exception as error:  # noqa: BLE001  (whatever it was, nobody may wait for it)
+        except Exception as error:
             if not isinstance(error, cluster_transport.PeerError):
                 logger.exception("a push to %s failed", self.node_id)
             self._cool_until = clock.monotonic() + COOL_DOWN_SECONDS
@@ -165,7 +166,7 @@ class Pusher:
         large = [
             (sha256, size)
             for sha256, size in entries.event_bodies(write.event)
-            if not transport.is_inline(size)
+            if not is_inline(size)
         ]
         for node_id in node_ids:
             peer = self.peer(node_id)
@@ -184,7 +185,7 @@ class Pusher:
                 raise cluster_transport.PeerUnreachable(f"{peer.node_id} is no member any more.")
             transport.send_bodies(cluster_transport.client(node), bodies)
             peer.submit(write)
-        except Exception as error:  # noqa: BLE001  (whatever it was, nobody may wait for it)
+        except Exception as error:
             if not isinstance(error, cluster_transport.PeerError):
                 logger.exception("bodies for %s were not sent", peer.node_id)
             write.fail(peer.node_id)

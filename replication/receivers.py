@@ -3,7 +3,6 @@
 from cluster import services as cluster_services
 from cluster.peer.auth import register_scope_secret
 from cluster.signals import node_state_changed
-
 from replication import backfill, control, lanes, selectors
 from replication.peer.views import PAIR_PREFIX
 

@@ -1,6 +1,8 @@
 """What has been replicated, what waits, and how old it is."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Max, Min, Q, Sum
@@ -65,8 +67,8 @@ def lanes_overview() -> list[LaneStatus]:
     """Return every lane with what waits for it, in a constant number of queries."""
     lanes = list(Lane.objects.all())
     waiting = _waiting()
-    beside = {
-        row["lane_id"]: row
+    beside: dict[int, dict[str, Any]] = {
+        row["lane_id"]: dict(row)
         for row in Delivery.objects.filter(state__in=[DeliveryState.RETRY, DeliveryState.PARKED])
         .values("lane_id")
         .annotate(
@@ -95,7 +97,7 @@ def lanes_overview() -> list[LaneStatus]:
     return found
 
 
-def _waiting() -> dict[int, tuple[int, int, object]]:
+def _waiting() -> dict[int, tuple[int, int, datetime | None]]:
     table = ReplicationEventRecord._meta.db_table
     statement = (
         "SELECT l.id, COUNT(e.id), COALESCE(SUM(e.body_size_bytes), 0), "  # noqa: S608

@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from cluster import conf
 from cluster import transport as cluster_transport
 from cluster.core.node import NodeInfo
-from django.conf import settings
-
 from replication import entries
 from replication.bodies import BLOB_PATH, is_inline, open_one
 from replication.core.envelope import Batch, ItemResult, decode_results, encode_batch

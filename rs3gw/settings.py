@@ -23,7 +23,7 @@ from rs3gw.common.env import (
     envstr,
 )
 from rs3gw.common.errors import SettingError
-from rs3gw.version import VERSION as RS3GW_VERSION  # noqa: F401  (read by the apps)
+from rs3gw.version import VERSION as RS3GW_VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _HOST_PORT = r"(\[[0-9a-fA-F:.]+\]|[^\s:/,]+):\d{1,5}"
@@ -114,7 +114,8 @@ RS3GW_INIT_SECRET_KEY = envsecret("RS3GW_INIT_SECRET_KEY")
 _SECRETLESS = {"check", "makemigrations", "migrate", "collectstatic", "spectacular", "devcluster"}
 SECRET_KEY = envsecret("RS3GW_SECRET_KEY", bytes_min=32)
 if not SECRET_KEY:
-    if not _SECRETLESS & set(sys.argv[1:2]) and "pytest" not in sys.modules:
+    is_checked = {"pytest", "mypy"} & sys.modules.keys()
+    if not _SECRETLESS & set(sys.argv[1:2]) and not is_checked:
         raise SettingError(
             "RS3GW_SECRET_KEY",
             "",

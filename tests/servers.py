@@ -49,10 +49,10 @@ class _Server:
         log.close()
         try:
             wait_until(lambda: _listens(self.port), seconds=START_SECONDS, what=command[0])
-        except AssertionError:
-            print((self.directory / "log").read_text(errors="replace"))
+        except AssertionError as error:
+            text = (self.directory / "log").read_text(errors="replace")
             self.stop()
-            raise
+            raise AssertionError(f"{error}\n{text}") from None
 
     def stop(self):
         """Stop the server and remove its directory."""

@@ -247,7 +247,7 @@ class ReplicationEventRecordAdmin(ReadOnlyModelAdmin):
         "payload",
     ]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ReplicationEventRecord]:
+    def get_queryset(self, request: HttpRequest) -> Any:
         beside = Delivery.objects.filter(event=OuterRef("pk"))
         ahead = Lane.objects.filter(shard=OuterRef("shard"), cursor__lt=OuterRef("position"))
         return (

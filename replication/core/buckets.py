@@ -4,14 +4,15 @@ A name may have several lives, each with an incarnation of its own. What is know
 grows: who created it and when, and what the deletes of it had seen. Everything else is computed
 from all lives of a name and the objects in them, so nodes that know the same serve the same.
 
-- Lives of one owner are one bucket: the least incarnation carries on, their contents are joined.
-- A delete hides what it had seen and nothing else. A life that still shows something stands,
-  as `delete_conflict`, for a person to look at.
+- Lives of one name and owner are a family: one bucket, with one content. The least life that was
+  not deleted is its home, which new events name.
+- A delete hides what it had seen and nothing else. A family without a life that still shows an
+  object stands, as `delete_conflict`, for a person to look at.
 - Two owners who held a name at the same time: the earlier create keeps it, the other bucket is
   renamed. At the same time means that neither create follows the other's delete.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -25,6 +26,7 @@ class BucketStanding(StrEnum):
     """How a bucket is served."""
 
     LIVE = "live"
+    DELETED = "deleted"
     DELETE_CONFLICT = "delete_conflict"
     RENAMED = "renamed"
 
@@ -57,28 +59,26 @@ class BucketLife:
             delete_seen=self.delete_seen.merge(seen),
         )
 
-    def hides(self, stamp: Stamp) -> bool:
-        """Return whether a delete of this life had seen the change with this stamp."""
-        return bool(self.deleted_hlc) and self.delete_seen.covers(stamp.actor, stamp.seq)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServedBucket:
-    """A bucket as clients see it.
+class BucketFamily:
+    """All lives of one name and owner: one bucket.
 
     Attributes:
-        name: Name it is served under.
+        name: Name that clients use; differs from the lives' own when it lost that.
         owner: Its owner.
-        incarnation: The life that new events name.
-        incarnations: All lives that are one bucket, ascending.
+        home: Incarnation that new events name and that holds the content.
+        incarnations: All its lives, ascending.
         standing: How it is served.
+        seen: Everything that its deletes had seen, which is hidden.
     """
 
     name: str
     owner: str
-    incarnation: str
+    home: str
     incarnations: tuple[str, ...]
     standing: BucketStanding
+    seen: VectorClock
 
 
 def merge_lives(left: BucketLife, right: BucketLife) -> BucketLife:
@@ -92,89 +92,130 @@ def merge_lives(left: BucketLife, right: BucketLife) -> BucketLife:
     )
 
 
-def visible(
-    siblings: Iterable[tuple[str, Sibling]], lives: Mapping[str, BucketLife]
-) -> tuple[Sibling, str] | None:
-    """Return the value of a key that readers see, and the incarnation it was written in.
+def delete_context(
+    contents: Iterable[VectorClock], frontiers: Mapping[int, int]
+) -> VectorClock | None:
+    """Return what the delete of a bucket that is empty here had seen of it.
 
-    What a delete of the bucket had seen competes with nothing, but still replaces what it had
-    replaced: else a late write that a hidden tombstone had answered would come back.
+    The answer says that everything up to a number of each writer was seen. Where an event below
+    that number is still on its way, that would be a lie that costs the event: there is no answer.
 
     Args:
-        siblings: (incarnation, value) of the key in all lives of one owner.
-        lives: Those lives, by incarnation.
+        contents: History of each value in the bucket, tombstones too: its context and its dot.
+        frontiers: How far this node has applied each writer of its region without a gap; writers
+            that are not named are taken at their word.
 
     Returns:
-        The winning object; None when the winner is a delete or everything is hidden.
+        What to send with the delete; None when the bucket cannot be deleted yet.
     """
-    joined: tuple[Sibling, ...] = ()
-    home: dict[tuple[int, int], str] = {}
-    for incarnation, sibling in sorted(siblings, key=lambda item: item[1].stamp.order_key()):
-        home[sibling.stamp.actor, sibling.stamp.seq] = incarnation
-        joined = join(joined, sibling).siblings
-    open_ones = [
-        sibling
-        for sibling in joined
-        if not lives[home[sibling.stamp.actor, sibling.stamp.seq]].hides(sibling.stamp)
-    ]
-    best = winner(open_ones)
-    if best is None or best.is_tombstone:
-        return None
-    return best, home[best.stamp.actor, best.stamp.seq]
+    seen = VectorClock()
+    for history in contents:
+        seen = seen.merge(history)
+    is_complete = all(frontiers.get(actor, seq) >= seq for actor, seq in seen.items())
+    return seen if is_complete else None
 
 
-def serve(lives: Iterable[BucketLife], standing: frozenset[str]) -> list[ServedBucket]:
-    """Return the buckets that these lives are served as, ascending by name.
+def visible(siblings: Iterable[Sibling], seen: Mapping[int, int]) -> Sibling | None:
+    """Return the value of a key that readers see, or None.
 
     Args:
-        lives: All lives that this node knows of.
-        standing: Incarnations that show an object (`visible` is not None for some key).
+        siblings: Values of the key in all lives of a family.
+        seen: What the family's deletes had seen; it competes with nothing.
     """
-    families: dict[tuple[str, str], list[BucketLife]] = {}
+    joined: tuple[Sibling, ...] = ()
+    for sibling in siblings:
+        if sibling.stamp.seq > seen.get(sibling.stamp.actor, 0):
+            joined = join(joined, sibling).siblings
+    best = winner(joined)
+    return None if best is None or best.is_tombstone else best
+
+
+def families(
+    lives: Iterable[BucketLife], showing: Collection[tuple[str, str]]
+) -> list[BucketFamily]:
+    """Return the buckets that lives are, those that are gone too, ascending by name and owner.
+
+    Args:
+        lives: All lives of some names. One whose create has not arrived belongs to none yet.
+        showing: (name, owner) of the families that hold a visible object.
+    """
+    members: dict[tuple[str, str], list[BucketLife]] = {}
     for life in lives:
         if life.created is not None:
-            families.setdefault((life.name, life.owner), []).append(life)
-    served: list[ServedBucket] = []
-    for (name, owner), members in families.items():
-        standing_ones = [m for m in members if not m.deleted_hlc or m.incarnation in standing]
-        if not standing_ones:
-            continue
-        canonical = min(standing_ones, key=lambda life: life.incarnation)
-        is_loser = any(
-            _outranks(rival, standing_ones, standing)
-            for (other_name, other_owner), rivals in families.items()
-            if other_name == name and other_owner != owner
-            for rival in rivals
+            members.setdefault((life.name, life.owner), []).append(life)
+    holding = {
+        address: _holding(found, is_showing=address in showing)
+        for address, found in members.items()
+    }
+    keepers: set[str] = set()
+    for name in {name for name, _ in members}:
+        rivals = [
+            life for address, found in members.items() if address[0] == name for life in found
+        ]
+        open_ones = {life.incarnation for address in holding for life in holding[address]}
+        keepers |= _keepers(rivals, open_ones)
+    return [
+        _family(address, members[address], holding[address], keepers) for address in sorted(members)
+    ]
+
+
+def _holding(lives: Sequence[BucketLife], *, is_showing: bool) -> list[BucketLife]:
+    """Return the lives that have not ended: those not deleted, else the last if it shows."""
+    alive = [life for life in lives if not life.deleted_hlc]
+    if alive or not is_showing:
+        return alive
+    return [max(lives, key=_end)]
+
+
+def _keepers(rivals: Iterable[BucketLife], open_ones: Collection[str]) -> set[str]:
+    """Return the lives that had the name for themselves, the earliest first."""
+    kept: list[BucketLife] = []
+    for life in sorted(rivals, key=_born):
+        is_free = all(
+            other.owner == life.owner
+            or (other.incarnation not in open_ones and other.deleted_hlc < _born(life)[0])
+            for other in kept
         )
-        is_live = any(not life.deleted_hlc for life in standing_ones)
-        served.append(
-            ServedBucket(
-                name=conflict_name(name, canonical.incarnation) if is_loser else name,
-                owner=owner,
-                incarnation=canonical.incarnation,
-                incarnations=tuple(sorted(life.incarnation for life in standing_ones)),
-                standing=_standing(is_loser=is_loser, is_live=is_live),
-            )
-        )
-    return sorted(served, key=lambda bucket: bucket.name)
+        if is_free:
+            kept.append(life)
+    return {life.incarnation for life in kept}
 
 
-def _standing(*, is_loser: bool, is_live: bool) -> BucketStanding:
-    if is_loser:
-        return BucketStanding.RENAMED
-    return BucketStanding.LIVE if is_live else BucketStanding.DELETE_CONFLICT
-
-
-def _outranks(rival: BucketLife, held: Iterable[BucketLife], standing: frozenset[str]) -> bool:
-    """Return whether `rival` held the name before, and still when, every life of `held` began."""
-    rival_end = None if rival.incarnation in standing else rival.deleted_hlc or None
-    first = min(_born(life) for life in held)
-    return _born(rival) < first and (rival_end is None or rival_end > first[0])
+def _family(
+    address: tuple[str, str],
+    lives: Sequence[BucketLife],
+    holding: Sequence[BucketLife],
+    keepers: Collection[str],
+) -> BucketFamily:
+    name, owner = address
+    home = min(holding or [max(lives, key=_end)], key=lambda life: life.incarnation)
+    seen = VectorClock()
+    for life in lives:
+        seen = seen.merge(life.delete_seen)
+    standing = BucketStanding.DELETED
+    if holding and not any(life.incarnation in keepers for life in holding):
+        standing = BucketStanding.RENAMED
+        name = conflict_name(name, home.incarnation)
+    elif holding:
+        is_alive = not holding[0].deleted_hlc
+        standing = BucketStanding.LIVE if is_alive else BucketStanding.DELETE_CONFLICT
+    return BucketFamily(
+        name=name,
+        owner=owner,
+        home=home.incarnation,
+        incarnations=tuple(sorted(life.incarnation for life in lives)),
+        standing=standing,
+        seen=seen,
+    )
 
 
 def _born(life: BucketLife) -> tuple[int, int, int]:
     assert life.created is not None
     return life.created.order_key()
+
+
+def _end(life: BucketLife) -> tuple[int, str]:
+    return (life.deleted_hlc, life.incarnation)
 
 
 def conflict_name(name: str, incarnation: str) -> str:

@@ -4,10 +4,11 @@ import json
 import re
 from collections.abc import Iterator
 
-from cluster.peer.auth import signed
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
+from cluster.peer.auth import signed
 from replication import applier, backfill, bodies, selectors
 from replication.core.envelope import MalformedBatch, decode_batch, encode_results
 from rs3gw.storage import blobs, commit, rows
@@ -62,7 +63,7 @@ def blobs_wanted(request: HttpRequest) -> HttpResponse:
 
 
 @signed(body="stream", scopes=("cluster", "pair"))
-def blob(request: HttpRequest, sha256: str) -> HttpResponse:
+def blob(request: HttpRequest, sha256: str) -> HttpResponseBase:
     """Take in (PUT) or give out (GET) one body by its hash."""
     if not _SHA256.match(sha256):
         return _problem(400, "MalformedRequest", "A body is named by 64 hexadecimal digits.")
@@ -91,7 +92,7 @@ def _request_chunks(request: HttpRequest) -> Iterator[bytes]:
         yield chunk
 
 
-def _give_blob(request: HttpRequest, sha256: str) -> HttpResponse:
+def _give_blob(request: HttpRequest, sha256: str) -> HttpResponseBase:
     file = blobs.open_file(sha256)
     inline = rows.read_inline(sha256) if file is None else None
     if file is None and inline is None:

@@ -60,7 +60,7 @@ def new_pairing_key() -> str:
     return secrets.token_urlsafe(PAIRING_KEY_BYTES)
 
 
-def save_region(
+def save_region(  # noqa: PLR0913  (what a region's or rule's form holds)
     *,
     name: str,
     endpoints: Sequence[str],
@@ -121,7 +121,7 @@ def delete_region(*, region: ReplicationRegion, author: str = "") -> None:
     delete_register(scope=REGION_SCOPE, name=region.name, author=author)
 
 
-def save_rule(
+def save_rule(  # noqa: PLR0913  (what a region's or rule's form holds)
     *,
     name: str,
     bucket: str,
@@ -129,7 +129,7 @@ def save_rule(
     priority: int = 1,
     is_enabled: bool = True,
     compression: bool = True,
-    filter: ReplicationFilter | None = None,  # noqa: A002  (the specification's name)
+    filter: ReplicationFilter | None = None,
     author: str = "",
 ) -> BucketReplicationConfig:
     """Create or change a rule on every node: the bucket's objects go to the region.

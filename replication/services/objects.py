@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from cluster import selectors as cluster_selectors
 from django.conf import settings
 
+from cluster import selectors as cluster_selectors
 from replication import engine, outbox
 from replication.entries import entry_event
 from rs3gw.common import clock, identity

@@ -204,7 +204,7 @@ class ServiceModelAdmin(Rs3gwModelAdmin):
         self,
         request: HttpRequest,
         obj: Any = None,
-        change: bool = False,
+        change: bool = False,  # noqa: FBT001, FBT002
         **kwargs: Any,
     ) -> Any:
         """Return the form class, one that fails with the service's reason after a refusal."""

@@ -1,4 +1,7 @@
-"""The sections of the admin, in the order of the left column. A page that is not there is left out."""
+"""The sections of the admin, in the order of the left column.
+
+A page that is not there is left out.
+"""
 
 from dataclasses import dataclass
 

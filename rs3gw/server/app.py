@@ -29,7 +29,9 @@ class LeanHandler(WSGIHandler):
         BaseHandler.__init__(self)
         self._view: View = import_string(view_path)
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(  # type: ignore[override]
+        self, environ: dict[str, Any], start_response: Any
+    ) -> Iterable[bytes]:
         """Answer one request."""
         request = WSGIRequest(environ)
         response = self._view(request)
@@ -45,7 +47,7 @@ class _Answer:
         self._response = response
 
     def __iter__(self) -> Any:
-        return iter(self._response)  # type: ignore[call-overload]
+        return iter(self._response)
 
     def close(self) -> None:
         """End the response."""
@@ -96,4 +98,5 @@ def peer_view(request: WSGIRequest) -> HttpResponseBase:
         match = resolve(request.path_info, urlconf="rs3gw.peer_urls")
     except Resolver404:
         return HttpResponseNotFound(b"")
-    return match.func(request, *match.args, **match.kwargs)
+    response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+    return response

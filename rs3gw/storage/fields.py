@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 
 
-class KeyField(models.TextField):
+class KeyField(models.TextField):  # type: ignore[type-arg]
     """Text that is compared and sorted byte by byte, as S3 lists keys.
 
     SQLite compares TEXT as UTF-8 bytes by itself; PostgreSQL does so under the "C" collation.

@@ -56,7 +56,7 @@ class Bucket(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)
 
 
 class ObjectState(models.TextChoices):
@@ -107,7 +107,7 @@ class ObjectVersion(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.key
+        return str(self.key)
 
 
 class InlineBody(models.Model):

@@ -19,10 +19,11 @@ ENTRY_COLUMNS = (
     "id, bucket_id, key, version_id, actor, seq, hlc, context, state, etag, sha256, size_bytes, "
     "content_type, headers, metadata, tags, checksums, checksum_type, parts, origin_node"
 )
+_MARKS = ", ".join(["%s"] * 21)
 _INSERT = (
-    "INSERT INTO storage_objectversion (bucket_id, key, version_id, is_latest, state, actor, seq, "
+    "INSERT INTO storage_objectversion (bucket_id, key, version_id, is_latest, state, actor, seq, "  # noqa: S608
     "hlc, context, etag, sha256, size_bytes, content_type, headers, metadata, tags, checksums, "
-    "checksum_type, parts, last_modified, origin_node) VALUES (" + ", ".join(["%s"] * 21) + ") "
+    f"checksum_type, parts, last_modified, origin_node) VALUES ({_MARKS}) "
     "RETURNING id"
 )
 _SIBLINGS = (
@@ -51,14 +52,14 @@ def dump(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def fetch_all(statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+def fetch_all(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Run a query and return its rows."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return list(cursor.fetchall())
 
 
-def fetch_one(statement: str, parameters: Sequence[object]) -> tuple[Any, ...] | None:
+def fetch_one(statement: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
     """Run a query and return its first row."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
@@ -66,7 +67,7 @@ def fetch_one(statement: str, parameters: Sequence[object]) -> tuple[Any, ...] |
         return row
 
 
-def execute(statement: str, parameters: Sequence[object]) -> None:
+def execute(statement: str, parameters: Sequence[Any]) -> None:
     """Run a statement that returns nothing."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)

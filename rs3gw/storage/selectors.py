@@ -66,7 +66,8 @@ def find_entry(bucket: Bucket, key: str, version_id: str | None = None) -> Entry
         None when there is no such version, or when the key's newest value is a delete.
     """
     if version_id is None:
-        condition, parameters = "is_latest = %s", (bucket.pk, key, True)
+        condition = "is_latest = %s"
+        parameters: tuple[object, ...] = (bucket.pk, key, True)
     else:
         condition, parameters = "version_id = %s ORDER BY hlc DESC", (bucket.pk, key, version_id)
     row = rows.fetch_one(_FIND_SQL + condition, parameters)

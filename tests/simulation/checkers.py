@@ -7,6 +7,7 @@ at that moment; the checkers trust nothing that the code under test says about c
 import itertools
 import json
 
+from replication.core.buckets import families
 from replication.core.envelope import ItemResult
 from replication.core.events import EventKind, ReplicationEvent
 from tests.simulation.replica import Dot, Replica
@@ -109,6 +110,11 @@ def no_write_is_lost(world: World) -> None:
         if write.kind == EventKind.DELETE_BUCKET:
             seen_by_bucket_deletes |= write.replaced
     for node in world.nodes.values():
+        family_of = {
+            incarnation: family
+            for family in families(node.disk.lives.values(), ())
+            for incarnation in family.incarnations
+        }
         held = {
             (s.stamp.actor, s.stamp.seq): (place, s)
             for place, values in node.disk.keys.items()
@@ -119,7 +125,8 @@ def no_write_is_lost(world: World) -> None:
                 continue
             assert write.dot in held, f"{node.node_id} has lost {write.dot} {write.key}"
             (incarnation, _), value = held[write.dot]
-            is_hidden = node.disk.lives[incarnation].hides(value.stamp)
+            seen = family_of[incarnation].seen
+            is_hidden = seen.covers(value.stamp.actor, value.stamp.seq)
             if is_hidden and not value.is_tombstone:
                 assert write.dot in seen_by_bucket_deletes, (
                     f"{node.node_id}: a bucket delete removed {write.dot}, which it had not seen"

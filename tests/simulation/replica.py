@@ -13,7 +13,15 @@ from dataclasses import dataclass, field, replace
 
 from cluster.core.config import ReplicationMode
 from replication.core.applied import AppliedRanges
-from replication.core.buckets import BucketLife, ServedBucket, merge_lives, serve, visible
+from replication.core.buckets import (
+    BucketFamily,
+    BucketLife,
+    BucketStanding,
+    delete_context,
+    families,
+    merge_lives,
+    visible,
+)
 from replication.core.envelope import (
     Batch,
     ItemResult,
@@ -48,7 +56,7 @@ class Rules:
     add_applied: Callable = AppliedRanges.add
     settle: Callable = settle
     acks_needed: Callable = acks_needed
-    delete_seen: Callable = lambda applied, _: {a: r.frontier for a, r in applied.items()}
+    delete_context: Callable = delete_context
 
 
 @dataclass
@@ -107,9 +115,11 @@ class Request:
 class Replica:
     """One node."""
 
-    def __init__(self, node_id: str, actor: int, peers: list[str], rules: Rules) -> None:
-        self.node_id, self.actor, self.peers, self.rules = node_id, actor, peers, rules
-        self.disk = Disk(lanes={peer: LaneRow() for peer in peers})
+    def __init__(self, node_id: str, actors: dict[str, int], rules: Rules) -> None:
+        self.node_id, self.actor, self.rules = node_id, actors[node_id], rules
+        self.peers = [name for name in actors if name != node_id]
+        self.actors = list(actors.values())
+        self.disk = Disk(lanes={peer: LaneRow() for peer in self.peers})
         self.mode = ReplicationMode.ASYNCHRONOUS
         self.item_failures = 0.0
         self.outbound: list[tuple[str, str, bytes]] = []
@@ -123,33 +133,32 @@ class Replica:
 
     # --- what clients ask for ----------------------------------------------------------------
 
-    def served(self, name: str) -> ServedBucket | None:
+    def served(self, name: str) -> BucketFamily | None:
         """Return the bucket that answers under a name here."""
         return next((bucket for bucket in self.buckets() if bucket.name == name), None)
 
-    def buckets(self) -> list[ServedBucket]:
+    def buckets(self) -> list[BucketFamily]:
         """Return all buckets that this node serves."""
-        standing = frozenset(
-            home
-            for name, owner, key in self._addresses()
-            if (shown := self._visible(name, owner, key)) is not None
-            for home in [shown[1]]
-        )
-        return serve(self.disk.lives.values(), standing)
+        known = families(self.disk.lives.values(), ())
+        showing = {
+            (self._own_name(family), family.owner)
+            for family in known
+            if any(self.read(family, key) for key in self._keys(family))
+        }
+        found = families(self.disk.lives.values(), showing)
+        return [family for family in found if family.standing != BucketStanding.DELETED]
 
-    def read(self, bucket: ServedBucket, key: str) -> Sibling | None:
+    def read(self, family: BucketFamily, key: str) -> Sibling | None:
         """Return the value that a reader of this node gets."""
-        name = self.disk.lives[bucket.incarnation].name
-        shown = self._visible(name, bucket.owner, key)
-        return None if shown is None else shown[0]
+        return visible(self._values(family, key), family.seen)
 
     def listing(self) -> list[tuple[str, str, str, Dot]]:
         """Return (bucket, standing, key, dot) of everything that clients see."""
         return [
-            (bucket.name, str(bucket.standing), key, (value.stamp.actor, value.stamp.seq))
-            for bucket in self.buckets()
-            for key in sorted({key for _, key in self.disk.keys})
-            if (value := self.read(bucket, key)) is not None
+            (family.name, str(family.standing), key, (value.stamp.actor, value.stamp.seq))
+            for family in self.buckets()
+            for key in self._keys(family)
+            if (value := self.read(family, key)) is not None
         ]
 
     def put(self, name: str, key: str, body: bytes | None, now: float) -> Write | None:
@@ -157,12 +166,11 @@ class Replica:
         bucket = self.served(name)
         if bucket is None:
             return None
-        original = self.disk.lives[bucket.incarnation].name
-        current = [s for _, s in self._family(original, bucket.owner, key)]
+        current = self._values(bucket, key)
         stamp = self._take_stamp(now)
         version = f"v{stamp.actor}.{stamp.seq}" if key.startswith("versioned") else "null"
         kind = EventKind.DELETE_OBJECT if body is None else EventKind.PUT_OBJECT
-        event = self._event(kind, stamp, bucket.incarnation, name, key=key)
+        event = self._event(kind, stamp, bucket.home, name, key=key)
         event = replace(event, version_id=version, context=self.rules.context(current))
         if body is not None:
             sha256 = hashlib.sha256(body).hexdigest()
@@ -185,14 +193,18 @@ class Replica:
         return self._commit(event, now, frozenset())
 
     def delete_bucket(self, name: str, now: float) -> Write | None:
-        """Delete a bucket that is empty here; None when it is not, or not here."""
+        """Delete a bucket; None when it is not here, not empty, or still being filled."""
         bucket = self.served(name)
         if bucket is None or any(listed[0] == name for listed in self.listing()):
             return None
+        histories = [s.history() for key in self._keys(bucket) for s in self._values(bucket, key)]
+        frontiers = {actor: ranges.frontier for actor, ranges in self.disk.applied.items()}
+        known = {**dict.fromkeys(self.actors, 0), **frontiers}
+        seen = self.rules.delete_context(histories, known)
+        if seen is None:
+            return None
         stamp = self._take_stamp(now)
-        seen = VectorClock(self.rules.delete_seen(self.disk.applied, self.disk.keys))
-        seen = seen.with_dot(self.actor, stamp.seq)
-        event = self._event(EventKind.DELETE_BUCKET, stamp, bucket.incarnation, name)
+        event = self._event(EventKind.DELETE_BUCKET, stamp, bucket.home, name)
         payload = {"context": seen.to_json(), "incarnations": list(bucket.incarnations)}
         event = replace(event, payload=payload)
         self._apply_delete_bucket(event)
@@ -391,9 +403,8 @@ class Replica:
         if event.kind not in {EventKind.PUT_OBJECT, EventKind.DELETE_OBJECT}:
             return "applied"
         outcome = self._join_object(event)
-        life = self.disk.lives[event.bucket_incarnation]
-        is_hidden = life.hides(Stamp(event.actor, event.seq, event.hlc))
-        return "stale_bucket" if is_hidden else outcome
+        seen = self.disk.lives[event.bucket_incarnation].delete_seen
+        return "stale_bucket" if seen.covers(event.actor, event.seq) else outcome
 
     def _know(self, life: BucketLife) -> None:
         known = self.disk.lives.get(life.incarnation)
@@ -423,20 +434,15 @@ class Replica:
         )
         return result.outcome
 
-    def _addresses(self) -> set[tuple[str, str, str]]:
-        lives = self.disk.lives
-        return {(lives[i].name, lives[i].owner, key) for i, key in self.disk.keys}
+    def _keys(self, family: BucketFamily) -> list[str]:
+        return sorted({key for home, key in self.disk.keys if home in family.incarnations})
 
-    def _family(self, name: str, owner: str, key: str) -> list[tuple[str, Sibling]]:
-        return [
-            (incarnation, sibling)
-            for incarnation, life in self.disk.lives.items()
-            if (life.name, life.owner) == (name, owner)
-            for sibling in self.disk.keys.get((incarnation, key), ())
-        ]
+    def _values(self, family: BucketFamily, key: str) -> list[Sibling]:
+        held = self.disk.keys
+        return [s for home in family.incarnations for s in held.get((home, key), ())]
 
-    def _visible(self, name: str, owner: str, key: str) -> tuple[Sibling, str] | None:
-        return visible(self._family(name, owner, key), self.disk.lives)
+    def _own_name(self, family: BucketFamily) -> str:
+        return self.disk.lives[family.home].name
 
     def _applied_dots(self) -> frozenset[Dot]:
         return frozenset(self.disk.times_applied) | {(e.actor, e.seq) for e in self.disk.log}

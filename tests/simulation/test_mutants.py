@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from replication.core.applied import AppliedRanges
+from replication.core.buckets import delete_context
 from replication.core.lanes import settle
 from rs3gw.common import hlc
 from rs3gw.common.vector_clock import VectorClock
@@ -88,17 +89,14 @@ def forget_silence(batch, results, **kwargs):
     return replace(settlement, acked=tuple(sent.position for sent in batch), retry=())
 
 
-def highest_number_seen(applied, keys):
-    """Claim that a bucket delete had seen all up to the highest number of each writer."""
-    return {
-        actor: max([ranges.frontier, *(high for _, high in ranges.islands)])
-        for actor, ranges in applied.items()
-    }
+def delete_without_looking(contents, frontiers):
+    """Claim all up to the highest number of each writer, whether or not all of it came."""
+    return delete_context(contents, {})
 
 
-def everything_seen(applied, keys):
+def everything_seen(contents, frontiers):
     """Claim that a bucket delete had seen everything."""
-    return dict.fromkeys(range(1000, 1010), 2**40)
+    return VectorClock(dict.fromkeys(range(1000, 1010), 2**40))
 
 
 MUTANTS = {
@@ -109,11 +107,11 @@ MUTANTS = {
     "retry that drops": (Rules(settle=forget_what_failed), workloads.objects),
     "silence taken for success": (Rules(settle=forget_silence), workloads.objects),
     "bucket delete that claims what is in flight": (
-        Rules(delete_seen=highest_number_seen),
+        Rules(delete_context=delete_without_looking),
         workloads.bucket_deleted_over_a_gap,
     ),
     "bucket delete that removes everything": (
-        Rules(delete_seen=everything_seen),
+        Rules(delete_context=everything_seen),
         workloads.buckets,
     ),
 }

@@ -48,8 +48,11 @@ def bucket_deleted_over_a_gap(world: World) -> None:
     while not n1.disk.lanes["n0"].retry:
         world.run(0.01)
     n0.item_failures = 0.0
-    world.do("n1", "create other", creates(world, "other"))
-    while n0.served("other") is None:
+    for body in (b"x", None):
+        world.do(
+            "n1", "put or delete photos/b", lambda n, now, b=body: n.put("photos", "b", b, now)
+        )
+    while not n0.disk.times_applied.get((n1.actor, 3)):
         world.run(0.01)
     world.do("n0", "delete photos", lambda node, now: node.delete_bucket("photos", now))
 

@@ -78,10 +78,8 @@ class World:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         names = [f"n{index}" for index in range(node_count)]
-        self.nodes = {
-            name: Replica(name, 1000 + index, [n for n in names if n != name], rules or Rules())
-            for index, name in enumerate(names)
-        }
+        actors = {name: 1000 + index for index, name in enumerate(names)}
+        self.nodes = {name: Replica(name, actors, rules or Rules()) for name in names}
         self.down: set[str] = set()
         self.cut: set[frozenset[str]] = set()
         self.skews = dict.fromkeys(names, 0.0)

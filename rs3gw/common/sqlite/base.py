@@ -115,24 +115,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def create_cursor(self, name: str | None = None) -> LockingCursor:
         """Return a cursor that knows this connection's lock."""
-        cursor = self.connection.cursor(factory=LockingCursor)
+        cursor: LockingCursor = self.connection.cursor(factory=LockingCursor)
         cursor.writer_lock = self.writer_lock
         return cursor
 
     def _commit(self) -> None:
         try:
-            super()._commit()
+            super()._commit()  # type: ignore[misc]
         finally:
             self._release_if_done()
 
     def _rollback(self) -> None:
         try:
-            super()._rollback()
+            super()._rollback()  # type: ignore[misc]
         finally:
             self._release_if_done()
 
     def _close(self) -> None:
-        super()._close()
+        super()._close()  # type: ignore[misc]
         if self._writer_lock is not None:
             self._writer_lock.close()
             self._writer_lock = None

@@ -62,6 +62,7 @@ def check_write(headers: Mapping[str, str], *, current_etag: str | None) -> None
         if not {"*", current_etag} & set(_tags(if_match)):
             raise S3Error("PreconditionFailed", "If-Match does not hold.")
     if_none = headers.get("if-none-match")
-    if if_none is not None and current_etag is not None:
-        if {"*", current_etag} & set(_tags(if_none)):
-            raise S3Error("PreconditionFailed", "If-None-Match does not hold.")
+    if if_none is None or current_etag is None:
+        return
+    if {"*", current_etag} & set(_tags(if_none)):
+        raise S3Error("PreconditionFailed", "If-None-Match does not hold.")

@@ -137,7 +137,9 @@ def check_time(claim: Claim, now: float) -> None:
     try:
         signed_at = datetime.strptime(claim.amz_date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
-        raise S3Error("AccessDenied", "The request's date is not of the form YYYYMMDDTHHMMSSZ.")
+        raise S3Error(
+            "AccessDenied", "The request's date is not of the form YYYYMMDDTHHMMSSZ."
+        ) from None
     if not claim.amz_date.startswith(claim.scope.split("/")[0]):
         raise S3Error("SignatureDoesNotMatch", "The credential's date is not the request's.")
     age_seconds = now - signed_at.timestamp()

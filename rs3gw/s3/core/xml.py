@@ -35,7 +35,7 @@ def parse(body: bytes) -> Element:
     """
     if b"<!" in body.replace(b"<!--", b""):
         raise S3Error("MalformedXML", "Document types and character data sections are refused.")
-    parser = _Strict()  # noqa: S314  (document types, and so entities, are refused above)
+    parser = _Strict()
     try:
         parser.feed(body)
         root = parser.close()

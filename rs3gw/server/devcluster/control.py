@@ -180,7 +180,7 @@ def wait_ready(state: State, nodes: Sequence[dict[str, Any]]) -> None:
 
 def _is_ready(node: dict[str, Any]) -> bool:
     try:
-        return requests.get(f"{node['s3_url']}/healthz/ready", timeout=2).status_code == 200
+        return requests.head(f"{node['s3_url']}/healthz/ready", timeout=2).status_code == 200
     except requests.RequestException:
         return False
 

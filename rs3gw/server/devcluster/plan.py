@@ -76,7 +76,7 @@ def parse_topology(text: str) -> list[tuple[str, int]]:
 
 def plan_nodes(options: Options, directory: Path) -> list[PlannedNode]:
     """Return the nodes, their ports and their directories; without environments."""
-    nodes = []
+    nodes: list[PlannedNode] = []
     for region, count in options.topology:
         for number in range(1, count + 1):
             port = options.base_port + PORTS_PER_NODE * len(nodes)

@@ -34,7 +34,7 @@ def initialise(directory: Path) -> None:
         shutil.chown(directory, "postgres", "postgres")
         for parent in directory.parents:
             # The server's user must be able to reach its directory.
-            if not os.stat(parent).st_mode & 0o001:
+            if not parent.stat().st_mode & 0o001:
                 parent.chmod(0o711)
     words = [_program("initdb"), "-D", str(directory), "-U", "rs3gw", "-A", "trust"]
     subprocess.run(  # noqa: S603  (our own words)

@@ -76,7 +76,8 @@ def test_a_body_that_nothing_needs_goes_after_the_grace_period(put):
     assert collector.collect(now=clock.now(), grace_seconds=HOUR_SECONDS) == 0
     assert blobs.file_path(LARGE_SHA256).exists()
     collector.collect(now=clock.now() + HOUR_SECONDS, grace_seconds=1)
-    assert blobs.open_file(LARGE_SHA256) is not None, "the trash still serves it"
+    with blobs.open_file(LARGE_SHA256) as file:
+        assert file.read() == LARGE, "the trash still serves it"
     assert collector.collect(now=clock.now() + 2 * HOUR_SECONDS, grace_seconds=1) == 1
     assert blobs.open_file(LARGE_SHA256) is None
 

@@ -22,7 +22,7 @@ class Command(BaseCommand):
     """Run and control a development cluster. Not for production: everything is on loopback."""
 
     help = "Start, stop and watch a cluster of several nodes on this machine."
-    requires_system_checks: list[str] = []  # noqa: RUF012  (Django's own attribute)
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""

@@ -20,7 +20,7 @@ class Command(BaseCommand):
     """Serve S3, the admin and the API; in cluster mode, the other nodes too."""
 
     help = "Run the web process of this node."
-    requires_system_checks: list[str] = []  # noqa: RUF012  (Django's own attribute)
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""

@@ -23,7 +23,7 @@ class Command(BaseCommand):
     """Run ticks, transfers and maintenance; watch over the embedded broker."""
 
     help = "Run the worker process of this node."
-    requires_system_checks: list[str] = []  # noqa: RUF012  (Django's own attribute)
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT."""
@@ -40,7 +40,9 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stopping.set())
         for worker in workers:
             threading.Thread(target=worker.start, daemon=True).start()
-        beat = EmbeddedService(app, thread=True, max_interval=1, scheduler_cls=IN_MEMORY_SCHEDULER)
+        beat: Any = EmbeddedService(
+            app, thread=True, max_interval=1, scheduler_cls=IN_MEMORY_SCHEDULER
+        )
         beat.daemon = True
         beat.start()
         self.stdout.write("working")
