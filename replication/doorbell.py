@@ -12,6 +12,7 @@ from celery import current_app
 from replication import lanes
 from replication.dispatch import QUEUE_REPLICATE, TASK_DRAIN_LANE
 from rs3gw.common import clock
+from rs3gw.common.database import release_connections
 
 logger = logging.getLogger(__name__)
 REST_SECONDS = 0.02
@@ -73,6 +74,8 @@ class Doorbell:
             self._is_failing = True
         else:
             self._is_failing = False
+        finally:
+            release_connections()
 
 
 doorbell = Doorbell()

@@ -23,6 +23,7 @@ from replication.core.bandwidth import BandwidthTracker
 from replication.core.envelope import ItemResult
 from replication.core.filters import ReplicationFilter
 from replication.engine import default_mode
+from replication.errors import ControlError
 from replication.models import (
     BucketReplicationConfig,
     Delivery,
@@ -38,6 +39,8 @@ logger = logging.getLogger(__name__)
 BATCH_EVENTS_MAX = 500
 BATCH_BODY_BYTES_MAX = 4 * 2**20
 DRAIN_SECONDS_MAX = 50.0
+FINISH_SECONDS_MAX = 60.0
+FINISH_PAUSE_SECONDS = 0.2
 # In quorum and sync mode the writer's own push is on its way; the lane comes behind it.
 PUSH_HEAD_START_SECONDS = 2.0
 
@@ -68,6 +71,27 @@ def drain(lane_id: int) -> int:
         # A change committed while the lane was held rang for nobody: look once more.
         if not wants_more or lane_id not in lanes.due_lane_ids([lane.shard]):
             return delivered
+
+
+def finish_members() -> None:
+    """Deliver all that only this node has to the members, before it leaves.
+
+    Raises:
+        ControlError: A lane to a member is not empty after `FINISH_SECONDS_MAX`.
+    """
+    deadline = clock.monotonic() + FINISH_SECONDS_MAX
+    while True:
+        waiting = lanes.unfinished_member_lanes()
+        if not waiting:
+            return
+        if clock.monotonic() > deadline:
+            names = ", ".join(sorted({lane.destination for lane in waiting}))
+            raise ControlError(
+                f"Changes still wait for {names}; the node stays until they have them."
+            )
+        for lane in waiting:
+            drain(lane.pk)
+        clock.sleep(FINISH_PAUSE_SECONDS)
 
 
 def _drain_held(lane: Lane) -> tuple[int, bool]:

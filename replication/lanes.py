@@ -143,3 +143,17 @@ def confirm_frontiers(node_id: str, frontiers: Mapping[int, int]) -> None:
                 events_delivered=F("events_delivered") + confirmed - lane.cursor,
                 last_success_at=clock.utcnow(),
             )
+
+
+def unfinished_member_lanes() -> list[Lane]:
+    """Return the lanes to members that have not delivered all of the log."""
+    positions = dict(ClockShard.objects.values_list("shard", "position"))
+    lanes = Lane.objects.filter(destination_kind=DestinationKind.MEMBER)
+    return [lane for lane in lanes if lane.cursor < positions.get(lane.shard, 0)]
+
+
+def wake_lanes(node_id: str) -> None:
+    """Let the lanes to a member that has come back try at once."""
+    Lane.objects.filter(destination_kind=DestinationKind.MEMBER, destination=node_id).update(
+        next_attempt_at=None, attempts=0
+    )

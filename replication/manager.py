@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from django.conf import settings
 
 from replication import selectors, services
-from replication.core.conflict import ConflictResolution
 from replication.core.bucket_config import BucketReplicationConfig
+from replication.core.conflict import ConflictResolution
 from replication.errors import ControlError
 from replication.models import BucketReplicationConfig as Rule
 from replication.models import ReplicationRegion

@@ -1,9 +1,10 @@
 """What replication does when the membership changes."""
 
 from cluster import services as cluster_services
+from cluster.core.node import NodeState
 from cluster.peer.auth import register_scope_secret
 from cluster.signals import node_state_changed
-from replication import backfill, control, lanes, selectors
+from replication import backfill, control, drain, lanes, selectors
 from replication.peer.views import PAIR_PREFIX
 
 
@@ -11,12 +12,15 @@ def connect() -> None:
     """Listen to the cluster, offer it a backfill, and give it the pairing keys."""
     node_state_changed.connect(_on_node_state_changed, dispatch_uid="replication-lanes")
     cluster_services.on_joining.append(backfill.copy_from)
+    cluster_services.on_leaving.append(drain.finish_members)
     register_scope_secret(PAIR_PREFIX.rstrip(":"), control.pairing_secret)
     cluster_services.gossip_sections["frontiers"] = (_produce_frontiers, _consume_frontiers)
 
 
-def _on_node_state_changed(**_: object) -> None:
+def _on_node_state_changed(*, node_id: str = "", new: str = "", **_: object) -> None:
     lanes.ensure_lanes()
+    if new == NodeState.ACTIVE:
+        lanes.wake_lanes(node_id)
 
 
 def _produce_frontiers() -> dict[str, int]:

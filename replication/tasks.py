@@ -13,7 +13,6 @@ DRAIN_TIME_LIMIT_SECONDS = 600
 
 @shared_task(
     name=dispatch.TASK_DRAIN_LANE,
-    queue=dispatch.QUEUE_REPLICATE,
     ignore_result=True,
     acks_late=True,
     time_limit=DRAIN_TIME_LIMIT_SECONDS,
@@ -25,7 +24,6 @@ def drain_lane(*, lane_id: int, **_: object) -> None:
 
 @shared_task(
     name=dispatch.TASK_SWEEP,
-    queue=dispatch.QUEUE_REPLICATE,
     ignore_result=True,
     time_limit=60,
 )
@@ -40,7 +38,6 @@ def sweep(**_: object) -> None:
 
 @shared_task(
     name=dispatch.TASK_TRIM_LOG,
-    queue=dispatch.QUEUE_MAINTAIN,
     ignore_result=True,
     time_limit=600,
 )

@@ -52,6 +52,11 @@ def _configuration() -> dict[str, object]:
         "worker_prefetch_multiplier": 1,
         "task_ignore_result": True,
         "task_default_queue": "maintain",
+        "task_routes": {
+            "cluster.tasks.*": {"queue": "pulse"},
+            "replication.tasks.drain_lane": {"queue": "replicate"},
+            "replication.tasks.sweep": {"queue": "replicate"},
+        },
         "task_publish_retry": False,
         "worker_hijack_root_logger": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,

@@ -13,9 +13,13 @@ def _fresh_node(request):
     yield
     if not {"db", "transactional_db"} & set(request.fixturenames):
         return
+    from cluster import conf, selectors
+    from cluster.services import observer
     from rs3gw.common import identity
     from rs3gw.storage import services
 
+    for forget in (conf.forget, selectors.forget, observer.forget):
+        forget()
     services.shard_count.cache_clear()
     identity.load.cache_clear()
     for name in ("blobs", "trash", "incoming"):

@@ -50,6 +50,7 @@ class ScopeFilter(admin.SimpleListFilter):
 
 @admin.register(RegisterRevision)
 class RegisterRevisionAdmin(ReadOnlyModelAdmin):
+    list_title = "Change history"
     list_display = ["created_at", "scope", "name", "status", "author", "summary"]
     list_filter = [ScopeFilter, "is_winner", "is_deleted"]
     list_select_related = ["register"]

@@ -45,15 +45,15 @@ def _look_up(lanes: Iterable[Any]) -> None:
 class LaneAdmin(ReadOnlyModelAdmin):
     list_display = [
         "destination",
-        "kind",
-        "shard",
         "status",
         "lag",
         "waiting",
         "aside",
         "rate",
-        "last_success_at",
         "problem",
+        "last_success_at",
+        "kind",
+        "shard",
     ]
     list_display_links = ["destination"]
     list_filter = ["destination_kind", "state"]

@@ -126,12 +126,13 @@ class Rs3gwModelAdmin(_ModelAdmin):
     # Counts beside filters would cost a query each.
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
+    list_title = ""
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the list under the plain name of what it lists."""
-        title = str(self.opts.verbose_name_plural)
+        title = self.list_title or str(self.opts.verbose_name_plural)
         extra = {"title": title[:1].upper() + title[1:], **(extra_context or {})}
         return super().changelist_view(request, extra)
 

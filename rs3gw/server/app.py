@@ -10,12 +10,12 @@ from typing import Any
 
 from django.core.handlers.base import BaseHandler
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
-from django.db import connections
 from django.http.response import HttpResponseBase
 from django.urls import set_urlconf
 from django.utils.module_loading import import_string
 
-from rs3gw.server.connection import WsgiApp
+from rs3gw.common.database import release_connections
+from rs3gw.server.protocol import WsgiApp
 
 CONTROL_PREFIXES = ("/admin", "/api", "/metrics", "/healthz", "/static")
 PEER_PREFIX = "/_cluster/"
@@ -54,15 +54,6 @@ class _Answer:
         for closer in self._response._resource_closers:  # type: ignore[attr-defined]
             closer()
         release_connections()
-
-
-def release_connections() -> None:
-    """Give pooled connections back to their pool; SQLite's stay with their thread."""
-    for connection in connections.all(initialized_only=True):
-        if connection.vendor != "sqlite":
-            connection.close_if_unusable_or_obsolete()
-            if connection.settings_dict["OPTIONS"].get("pool") and not connection.in_atomic_block:
-                connection.close()
 
 
 def _is_control(path: str) -> bool:

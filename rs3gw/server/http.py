@@ -16,7 +16,8 @@ from typing import Any
 from django.db import connections
 
 from rs3gw.common import clock
-from rs3gw.server.connection import Connection, ServerLimits, WsgiApp
+from rs3gw.server.connection import Connection
+from rs3gw.server.protocol import ServerLimits, WsgiApp
 
 logger = logging.getLogger(__name__)
 BACKLOG = 1024

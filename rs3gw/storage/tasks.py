@@ -9,7 +9,6 @@ from rs3gw.storage import collector
 
 @shared_task(
     name="rs3gw.storage.tasks.collect_unused_blobs",
-    queue="maintain",
     ignore_result=True,
     time_limit=3600,
 )

@@ -10,6 +10,7 @@ from playwright.sync_api import sync_playwright
 from cluster import selectors as cluster
 from cluster.models import Node
 from replication import services as replication
+from replication.doorbell import Doorbell
 from replication.models import Delivery, DeliveryState, Lane, ReplicationEventRecord
 from rs3gw.common import clock, identity
 from rs3gw.storage import services as storage
@@ -42,6 +43,11 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_drains(monkeypatch):
+    monkeypatch.setattr(Doorbell, "ring", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ PORTS_PER_NODE = 10
 BASE_PORT_MIN = 20_000
 BASE_PORT_MAX = 30_000
 COMMAND_SECONDS = 150
+# For a person who wants to read the nodes' logs afterwards.
+KEEP = bool(os.environ.get("PROBE_KEEP"))
 
 
 def wait_until(predicate, deadline_seconds, what):
@@ -99,7 +101,8 @@ class DevCluster:
     def __exit__(self, *_):
         with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
             self.command("kill")
-        shutil.rmtree(self.directory, ignore_errors=True)
+        if not KEEP:
+            shutil.rmtree(self.directory, ignore_errors=True)
 
     def command(self, action, *words):
         """Run a devcluster action and return what it printed."""

@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 
 from cluster import selectors as cluster
 from replication import services as replication
+from replication.doorbell import Doorbell
 from replication.models import (
     Delivery,
     DeliveryState,
@@ -19,6 +20,12 @@ from rs3gw.storage import services as storage
 from rs3gw.storage.core.objects import ObjectHeaders
 
 PASSWORD = "open sesame 42"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_drains(monkeypatch):
+    """There is no worker to ring for, and the bell's thread would keep a connection."""
+    monkeypatch.setattr(Doorbell, "ring", lambda *_, **__: None)
 
 
 @pytest.fixture

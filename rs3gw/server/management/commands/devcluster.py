@@ -142,6 +142,7 @@ class Command(BaseCommand):
         for node in nodes:
             control.stop_node(node, gracefully=True)
             node["pids"] = {}
+        control.prepare_databases(state, directory)
         control.start_nodes(state, directory, nodes)
         control.wait_ready(state, nodes)
         save(directory, state)

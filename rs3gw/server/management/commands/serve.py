@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rs3gw.common.errors import Rs3gwError
 from rs3gw.server import first_start
 from rs3gw.server.app import cluster_port_app, s3_port_app
-from rs3gw.server.connection import ServerLimits
 from rs3gw.server.http import HttpServer, ListenerConfig
+from rs3gw.server.protocol import ServerLimits
 
 DRAIN_SECONDS = 10.0
 
