@@ -5,9 +5,11 @@ the run a data directory and secrets of its own and, with `--database postgres`,
 server of its own; nothing of the caller's configuration is used.
 """
 
+import atexit
 import os
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -40,6 +42,15 @@ def prepare():
         os.environ["RS3GW_DATABASE_URL"] = server.url
 
 
+def _interrupt(number, frame):
+    raise KeyboardInterrupt(f"signal {number}")
+
+
+def pytest_configure(config):
+    # A run that is asked to end stops its servers and nodes, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--database",
@@ -53,7 +64,9 @@ def pytest_report_header(config):
     return f"database: {config.getoption('--database')}"
 
 
-def pytest_unconfigure(config):
+@atexit.register
+def clean_up():
+    """Stop this run's servers and remove its data, however it ends."""
     for server in _servers:
         server.stop()
     shutil.rmtree(DATA_DIR, ignore_errors=True)

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 
 START_SECONDS = 30
+# A run that is killed takes its servers with it.
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "TERM")
 
 
 def free_port():
@@ -75,8 +77,8 @@ def _postgres_program(name):
 def _as_postgres():
     """Return the words that run a command as an ordinary user: PostgreSQL refuses root."""
     if os.geteuid() != 0:
-        return []
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        return list(ENDS_WITH_US)
+    return [*ENDS_WITH_US, "--reuid=postgres", "--regid=postgres", "--clear-groups"]
 
 
 class PostgresServer(_Server):
@@ -120,7 +122,7 @@ class RedisServer(_Server):
         program = shutil.which("redis-server")
         assert program, "Redis is not installed: run `make apt`"
         words = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        self._launch([program, *words, "--dir", str(self.directory)])
+        self._launch([*ENDS_WITH_US, program, *words, "--dir", str(self.directory)])
 
     @property
     def url(self):

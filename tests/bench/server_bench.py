@@ -109,8 +109,7 @@ def main():
         sys.stdout.write(f"{'request':<12}{'ours/s':>10}{'granian/s':>12}{'ratio':>8}\n")
         for name, request in (("GET 4 KiB", SMALL_GET), ("PUT 4 KiB", SMALL_PUT)):
             pairs = [
-                (measure(ours_port, request), measure(granian_port, request))
-                for _ in range(ROUNDS)
+                (measure(ours_port, request), measure(granian_port, request)) for _ in range(ROUNDS)
             ]
             mine, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
             sys.stdout.write(f"{name:<12}{mine:>10.0f}{theirs:>12.0f}{mine / theirs:>8.2f}\n")
