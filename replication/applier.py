@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F
 
 from replication import bodies, bucket_state, entries, outbox, registers
+from replication.bucket_state import Place
 from replication.core.applied import AppliedRanges
 from replication.core.conflict import ConflictResolution
 from replication.core.envelope import Batch, ItemResult
@@ -25,7 +26,6 @@ from rs3gw.common.vector_clock import VectorClock
 from rs3gw.storage import commit, rows
 from rs3gw.storage import services as storage
 from rs3gw.storage.core.siblings import Stamp
-from rs3gw.storage.models import Bucket
 
 logger = logging.getLogger(__name__)
 OBJECT_KINDS = frozenset({EventKind.PUT_OBJECT, EventKind.DELETE_OBJECT})
@@ -61,23 +61,22 @@ class _Scene:
     def __init__(self, batch: Batch, sender: Sender) -> None:
         self.batch = batch
         self.sender = sender
-        self._buckets: dict[str, Bucket] = {}
+        self._places: dict[str, Place] = {}
 
-    def bucket(self, event: ReplicationEvent) -> Bucket | None:
-        """Return the bucket that an event belongs in; None when the event is too late."""
+    def place(self, event: ReplicationEvent) -> Place | None:
+        """Return where an event belongs; None when it is too late, or its bucket is unknown."""
         incarnation = event.bucket_incarnation
-        known = self._buckets.get(incarnation)
-        if known is not None:
-            return known
-        record = self.batch.bucket_records.get(incarnation)
-        bucket = bucket_state.bucket_for(event, record)
-        if bucket is not None:
-            self._buckets[incarnation] = bucket
-        return bucket
+        place = self._places.get(incarnation)
+        if place is None:
+            record = self.batch.bucket_records.get(incarnation)
+            place = bucket_state.place_for(event, record)
+            if place is not None:
+                self._places[incarnation] = place
+        return None if place is None or place.is_too_late(event) else place
 
     def forget_buckets(self) -> None:
         """Look buckets up again: one of them has changed."""
-        self._buckets.clear()
+        self._places.clear()
 
 
 def apply_batch(batch: Batch, sender: Sender) -> list[ItemResult]:
@@ -191,16 +190,20 @@ def _apply(event: ReplicationEvent, scene: _Scene) -> tuple[str, int | None]:
 
 
 def _apply_object(event: ReplicationEvent, scene: _Scene) -> str:
-    bucket = scene.bucket(event)
-    if bucket is None:
+    place = scene.place(event)
+    if place is None:
         return "stale_bucket"
     for sha256, _ in entries.event_bodies(event):
         inline = scene.batch.inline_bodies.get(sha256)
         if inline is not None:
             rows.upsert_inline(sha256, inline)
-    outcome, is_conflict = storage.merge_entry(entries.event_entry(event, bucket), inline=None)
+    entry = entries.event_entry(event, place.bucket)
+    outcome, is_conflict = storage.merge_entry(entry, inline=None)
     if is_conflict:
         _count_conflict()
+    if place.is_shaky():
+        bucket_state.settle(bucket_state.base_name(place.bucket))
+        scene.forget_buckets()
     return outcome
 
 
@@ -236,14 +239,15 @@ def _apply_delete_bucket(event: ReplicationEvent, scene: _Scene) -> str:
 
 
 def _apply_setting(event: ReplicationEvent, scene: _Scene) -> str:
-    bucket = scene.bucket(event)
-    if bucket is None:
+    if scene.place(event) is None:
         return "stale_bucket"
     name, field = SETTING_NAMES[event.kind]
     value = {"text": str(event.payload[field])} if field else None
     author = str(event.payload.get("author", ""))
     stamp = Stamp(event.actor, event.seq, event.hlc)
-    wins = registers.write(f"bucket:{bucket.incarnation}", name, value, stamp=stamp, author=author)
+    wins = registers.write(
+        f"bucket:{event.bucket_incarnation}", name, value, stamp=stamp, author=author
+    )
     return "applied" if wins else "superseded"
 
 

@@ -116,14 +116,17 @@ def _copy_entries(client: transport.PeerClient) -> int:
 
 def _join_page(batch: Batch) -> None:
     for event in batch.events:
-        bucket = bucket_state.bucket_for(event, batch.bucket_records.get(event.bucket_incarnation))
-        if bucket is None:
+        record = batch.bucket_records.get(event.bucket_incarnation)
+        place = bucket_state.place_for(event, record)
+        if place is None or place.is_too_late(event):
             continue
         storage.observe_clock(storage.shard_of(event.bucket, event.key), event.hlc)
         for sha256, _ in entries.event_bodies(event):
             if sha256 in batch.inline_bodies:
                 rows.upsert_inline(sha256, batch.inline_bodies[sha256])
-        storage.merge_entry(entries.event_entry(event, bucket), inline=None)
+        storage.merge_entry(entries.event_entry(event, place.bucket), inline=None)
+        if place.is_shaky():
+            bucket_state.settle(bucket_state.base_name(place.bucket))
 
 
 def _apply_snapshot(snapshot: Mapping[str, Any]) -> None:

@@ -1,119 +1,214 @@
-"""What becomes of bucket names when several nodes create and delete them.
+"""Bucket rows follow what `replication.core.buckets` decides.
 
-A bucket's identity is its incarnation. Incarnations of one name that were alive at the same time
-and belong to one owner form a group: the least incarnation carries on, the others are aliases of
-it, and their contents are one. A delete names the incarnations it knew and what it had seen in
-them. A group is gone when each of its incarnations was deleted and nothing unseen is left in it;
-an object that the delete had not seen keeps the bucket, for a person to look at. Each rule
-depends on the set of events alone, so every node ends with the same buckets.
+A row is one life of a name. All lives of one name and owner are a family; its home row holds the
+content and the others are aliases of it. `settle` reads what is known of a name, asks the core and
+makes the rows so; it runs whenever something about a name was learnt, and depends on nothing but
+what is known, so every node ends with the same buckets. `create_seq` is 0 while only the delete
+of a life has arrived.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import Q
+
+from cluster import selectors as cluster_selectors
+from replication import selectors
+from replication.core.buckets import (
+    BucketFamily,
+    BucketLife,
+    BucketStanding,
+    conflict_name,
+    delete_context,
+    families,
+)
 from replication.core.events import ReplicationEvent
+from rs3gw.common import clock, hlc
 from rs3gw.common.vector_clock import VectorClock
 from rs3gw.storage import services as storage
 from rs3gw.storage.core.siblings import Stamp
-from rs3gw.storage.models import Bucket, BucketState, ObjectVersion
-from rs3gw.storage.selectors import SERVED_STATES
+from rs3gw.storage.models import Bucket, BucketState, ObjectState, ObjectVersion
 
-CONFLICT_SUFFIX_CHARS = 6
+_UNKNOWN = Stamp(0, 0, 0)
+_SHARD_MASK = 0xFF
+_SERVED = frozenset({BucketStanding.LIVE, BucketStanding.DELETE_CONFLICT})
+# States that an object may change: the bucket is there because it shows something, or is not.
+_SHAKY_STATES = frozenset({BucketState.DELETED, BucketState.DELETE_CONFLICT, BucketState.RENAMED})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the object events of one incarnation belong.
+
+    Attributes:
+        bucket: The home row of its family.
+        seen: What the deletes of the family had seen: such an event comes too late.
+    """
+
+    bucket: Bucket
+    seen: VectorClock
+
+    def is_too_late(self, event: ReplicationEvent) -> bool:
+        """Return whether a delete of the bucket had seen this event."""
+        return self.seen.covers(event.actor, event.seq)
+
+    def is_shaky(self) -> bool:
+        """Return whether an object that comes or goes may change how the bucket is served."""
+        return self.bucket.state in _SHAKY_STATES
 
 
 def apply_create(*, name: str, incarnation: str, owner: str, region: str, stamp: Stamp) -> Bucket:
-    """Take in that a bucket was created somewhere; return the bucket that now serves it."""
+    """Take in that a bucket was created somewhere; return the row that holds its content."""
     known = Bucket.objects.filter(incarnation=incarnation).first()
-    if known is not None:
-        return known.alias_of or known
-    rival = Bucket.objects.filter(name=name, state__in=SERVED_STATES).first()
-    if rival is None:
-        return storage.insert_bucket(
-            name=name, incarnation=UUID(incarnation), owner=owner, region=region, stamp=stamp
-        )
-    if rival.owner == owner:
-        return _merge(rival, name, incarnation, region, stamp)
-    return _rename_loser(rival, name, incarnation, owner, region, stamp)
-
-
-def _merge(rival: Bucket, name: str, incarnation: str, region: str, stamp: Stamp) -> Bucket:
-    is_canonical = incarnation < str(rival.incarnation)
-    Bucket.objects.filter(pk=rival.pk).update(state=BucketState.DELETED)
-    newcomer = storage.insert_bucket(
-        name=name, incarnation=UUID(incarnation), owner=rival.owner, region=region, stamp=stamp
-    )
-    canonical, alias = (newcomer, rival) if is_canonical else (rival, newcomer)
-    _set_alias(alias, canonical)
-    Bucket.objects.filter(pk=canonical.pk).update(state=BucketState.LIVE)
-    canonical.state = BucketState.LIVE
-    return canonical
-
-
-def _set_alias(alias: Bucket, canonical: Bucket) -> None:
-    Bucket.objects.filter(pk=alias.pk).update(state=BucketState.DELETED, alias_of=canonical)
-    Bucket.objects.filter(alias_of=alias).update(alias_of=canonical)
-    storage.move_versions(alias, canonical)
-
-
-def _rename_loser(
-    rival: Bucket, name: str, incarnation: str, owner: str, region: str, stamp: Stamp
-) -> Bucket:
-    rival_stamp = Stamp(rival.create_actor, rival.create_seq, rival.create_hlc)
-    if rival_stamp.order_key() < stamp.order_key():
-        newcomer = storage.insert_bucket(
-            name=_conflict_name(name, incarnation),
-            incarnation=UUID(incarnation),
-            owner=owner,
-            region=region,
-            stamp=stamp,
-        )
-        Bucket.objects.filter(pk=newcomer.pk).update(state=BucketState.RENAMED)
-        return newcomer
-    hidden = _conflict_name(name, str(rival.incarnation))
-    Bucket.objects.filter(pk=rival.pk).update(name=hidden, state=BucketState.RENAMED)
-    return storage.insert_bucket(
-        name=name, incarnation=UUID(incarnation), owner=owner, region=region, stamp=stamp
-    )
-
-
-def _conflict_name(name: str, incarnation: str) -> str:
-    return f"{name}--conflict-{incarnation.replace('-', '')[-CONFLICT_SUFFIX_CHARS:]}"
+    if known is None:
+        _insert(name, incarnation, owner, region, stamp)
+    elif known.create_seq == 0 and stamp.seq:
+        known.name, known.owner, known.region = _base_name(name, incarnation), owner, region
+        known.create_actor, known.create_seq = stamp.actor, stamp.seq
+        known.create_hlc, known.created_at = stamp.hlc, clock.from_ms(hlc.physical_ms(stamp.hlc))
+        known.save()
+    else:
+        return _home(incarnation)
+    settle(_base_name(name, incarnation))
+    return _home(incarnation)
 
 
 def mark_deleted(bucket: Bucket, *, stamp: Stamp, seen: VectorClock) -> list[str]:
     """Delete a bucket that is empty here; return the incarnations that this deletes."""
-    group = _group(bucket)
-    for member in group:
-        _record_delete(member, stamp.hlc, seen)
-    Bucket.objects.filter(pk=bucket.pk).update(state=BucketState.DELETED)
-    return sorted(str(member.incarnation) for member in group)
+    group = [bucket, *Bucket.objects.filter(alias_of=bucket)]
+    for life in group:
+        _record_delete(life, stamp.hlc, seen)
+    settle(base_name(bucket))
+    return sorted(str(life.incarnation) for life in group)
+
+
+def context_of_delete(bucket: Bucket) -> VectorClock | None:
+    """Return what a delete of this bucket has seen; None while some of it is on its way here."""
+    known = selectors.frontiers()
+    members = {node.actor for node in cluster_selectors.members()}
+    contents = list(storage.bucket_histories(bucket))
+    writers = {actor for history in contents for actor in history}
+    ours = {a: known.get(a, 0) for a in writers if a & ~_SHARD_MASK in members}
+    return delete_context(contents, ours)
 
 
 def apply_delete(event: ReplicationEvent, incarnations: Sequence[str], seen: VectorClock) -> None:
     """Take in that a bucket was deleted on a node that had seen `seen` of it."""
+    names: set[str] = set()
     for incarnation in incarnations:
         known = Bucket.objects.filter(incarnation=incarnation).first()
         if known is None:
             # The delete overtook the create; the row makes late events know that it is gone.
-            known = storage.insert_bucket(
-                name=event.bucket,
-                incarnation=UUID(incarnation),
-                owner=str(event.payload.get("owner", "root")),
-                region=event.origin_region,
-                stamp=Stamp(event.actor, event.seq, event.hlc),
-                state=BucketState.DELETED,
-            )
+            known = _insert(event.bucket, incarnation, "", event.origin_region, _UNKNOWN)
         _record_delete(known, event.hlc, seen)
-    for incarnation in incarnations:
-        bucket = Bucket.objects.select_related("alias_of").get(incarnation=incarnation)
-        _settle(bucket.alias_of or bucket)
+        names.add(base_name(known))
+    for name in names:
+        settle(name)
 
 
 def apply_known_delete(incarnation: str, hlc: int, seen: VectorClock) -> None:
     """Take over from a member that a bucket was deleted there, or everywhere."""
-    bucket = Bucket.objects.select_related("alias_of").get(incarnation=incarnation)
+    bucket = Bucket.objects.get(incarnation=incarnation)
     _record_delete(bucket, hlc, seen)
-    _settle(bucket.alias_of or bucket)
+    settle(base_name(bucket))
+
+
+def place_for(event: ReplicationEvent, record: Mapping[str, object] | None) -> Place | None:
+    """Return where an object event belongs; None when its bucket is not known at all.
+
+    After an event was joined into a shaky place, call `settle` with the bucket's `base_name`.
+    """
+    known = Bucket.objects.filter(incarnation=event.bucket_incarnation).first()
+    if known is None or known.create_seq == 0:
+        if record is None:
+            return None
+        apply_create(
+            name=str(record["name"]),
+            incarnation=event.bucket_incarnation,
+            owner=str(record["owner"]),
+            region=str(record["region"]),
+            stamp=Stamp(*(int(str(record[field])) for field in ("actor", "seq", "hlc"))),
+        )
+    home = _home(event.bucket_incarnation)
+    group = [home, *Bucket.objects.filter(alias_of=home)]
+    seen = VectorClock()
+    for life in group:
+        seen = seen.merge(VectorClock.from_json(life.delete_context))
+    return Place(home, seen)
+
+
+def lives_that_count(bucket: Bucket) -> list[Bucket]:
+    """Return the lives of a bucket whose settings are its own: those that were not deleted."""
+    lives = Bucket.objects.filter(Q(pk=bucket.pk) | Q(alias_of=bucket))
+    return [life for life in lives if life.delete_hlc is None] or [bucket]
+
+
+def settle(name: str) -> None:
+    """Make the rows of a name what is known of it says."""
+    found = Bucket.objects.filter(Q(name=name) | Q(name__startswith=conflict_name(name, "")))
+    rows = {str(row.incarnation): row for row in found if base_name(row) == name}
+    lives = [_life(row, name) for row in rows.values()]
+    gathered = families(lives, ())
+    showing = [(name, family.owner) for family in gathered if _gather(family, rows)]
+    decided = families(lives, showing)
+    # Rows that give the name up go first: no two rows are served under one name.
+    for family in sorted(decided, key=lambda f: f.standing in _SERVED):
+        _write_family(family, rows, name)
+
+
+def _gather(family: BucketFamily, rows: Mapping[str, Bucket]) -> bool:
+    """Bring a family's content together in its home row; return whether it shows an object.
+
+    What its deletes had seen is left in lives that are over, and removed from one that goes on.
+    """
+    home = rows[family.home]
+    for incarnation in family.incarnations:
+        if incarnation != family.home:
+            storage.move_versions(rows[incarnation], home, but=family.seen)
+    is_alive = not home.delete_hlc
+    if not is_alive and not storage.shows_unseen(home, family.seen):
+        return False
+    if family.seen:
+        storage.purge_versions(home, family.seen)
+    shown = ObjectVersion.objects.filter(bucket=home, state=ObjectState.LIVE, is_latest=True)
+    return shown.exists()
+
+
+def _write_family(family: BucketFamily, rows: Mapping[str, Bucket], name: str) -> None:
+    home = rows[family.home]
+    for incarnation in family.incarnations:
+        if incarnation != family.home:
+            Bucket.objects.filter(incarnation=incarnation).update(
+                name=name, state=BucketState.DELETED, alias_of=home
+            )
+    shown_name = family.name if family.standing == BucketStanding.RENAMED else name
+    Bucket.objects.filter(pk=home.pk).update(
+        name=shown_name, state=BucketState(str(family.standing)), alias_of=None
+    )
+
+
+def _life(row: Bucket, name: str) -> BucketLife:
+    stamp = Stamp(row.create_actor, row.create_seq, row.create_hlc)
+    return BucketLife(
+        incarnation=str(row.incarnation),
+        name=name,
+        owner=row.owner,
+        created=stamp if row.create_seq else None,
+        deleted_hlc=row.delete_hlc or 0,
+        delete_seen=VectorClock.from_json(row.delete_context),
+    )
+
+
+def _insert(name: str, incarnation: str, owner: str, region: str, stamp: Stamp) -> Bucket:
+    return storage.insert_bucket(
+        name=_base_name(name, incarnation),
+        incarnation=UUID(incarnation),
+        owner=owner,
+        region=region,
+        stamp=stamp,
+        state=BucketState.DELETED,
+    )
 
 
 def _record_delete(bucket: Bucket, hlc: int, seen: VectorClock) -> None:
@@ -123,73 +218,16 @@ def _record_delete(bucket: Bucket, hlc: int, seen: VectorClock) -> None:
     bucket.save(update_fields=["delete_hlc", "delete_context"])
 
 
-def _settle(canonical: Bucket) -> None:
-    group = _group(canonical)
-    if canonical.state not in SERVED_STATES or any(b.delete_hlc is None for b in group):
-        return
-    seen = group_delete_context(group)
-    state = BucketState.DELETED if _all_covered(canonical, seen) else BucketState.DELETE_CONFLICT
-    Bucket.objects.filter(pk=canonical.pk).update(state=state)
+def _home(incarnation: str) -> Bucket:
+    bucket = Bucket.objects.select_related("alias_of").get(incarnation=incarnation)
+    return bucket.alias_of or bucket
 
 
-def _all_covered(bucket: Bucket, seen: VectorClock) -> bool:
-    live = ObjectVersion.objects.filter(bucket=bucket, state="live").values_list("actor", "seq")
-    return all(seen.covers(actor, seq) for actor, seq in live.iterator())
+def base_name(bucket: Bucket) -> str:
+    """Return the name that a bucket was created under, though it may have lost it."""
+    return _base_name(bucket.name, str(bucket.incarnation))
 
 
-def _group(canonical: Bucket) -> list[Bucket]:
-    return [canonical, *Bucket.objects.filter(alias_of=canonical)]
-
-
-def group_delete_context(group: Sequence[Bucket]) -> VectorClock:
-    """Return all that the deletes of these incarnations had seen."""
-    seen = VectorClock()
-    for bucket in group:
-        seen = seen.merge(VectorClock.from_json(bucket.delete_context))
-    return seen
-
-
-def bucket_for(event: ReplicationEvent, record: Mapping[str, object] | None) -> Bucket | None:
-    """Return the bucket that an object event belongs in; None when the event is too late.
-
-    An event for a deleted bucket is too late when the delete had seen it. One that the delete
-    had not seen brings the bucket back, marked for a person to look at.
-    """
-    known = (
-        Bucket.objects.select_related("alias_of")
-        .filter(incarnation=event.bucket_incarnation)
-        .first()
-    )
-    if known is None:
-        return None if record is None else _create_from(event, record)
-    bucket = known.alias_of or known
-    if bucket.state != BucketState.DELETED:
-        return bucket
-    seen = group_delete_context(_group(bucket))
-    if seen.covers(event.actor, event.seq):
-        return None
-    return _bring_back(bucket)
-
-
-def _bring_back(bucket: Bucket) -> Bucket:
-    rival = Bucket.objects.filter(name=bucket.name, state__in=SERVED_STATES).first()
-    if rival is None:
-        Bucket.objects.filter(pk=bucket.pk).update(state=BucketState.DELETE_CONFLICT)
-        bucket.state = BucketState.DELETE_CONFLICT
-        return bucket
-    canonical, alias = sorted((rival, bucket), key=lambda b: str(b.incarnation))
-    Bucket.objects.filter(pk=rival.pk).update(state=BucketState.DELETED)
-    _set_alias(alias, canonical)
-    Bucket.objects.filter(pk=canonical.pk).update(state=BucketState.LIVE)
-    canonical.state = BucketState.LIVE
-    return canonical
-
-
-def _create_from(event: ReplicationEvent, record: Mapping[str, object]) -> Bucket:
-    return apply_create(
-        name=str(record["name"]),
-        incarnation=event.bucket_incarnation,
-        owner=str(record["owner"]),
-        region=str(record["region"]),
-        stamp=Stamp(int(str(record["actor"])), int(str(record["seq"])), int(str(record["hlc"]))),
-    )
+def _base_name(name: str, incarnation: str) -> str:
+    base, mark, _ = name.rpartition(conflict_name("", ""))
+    return base if mark and name == conflict_name(base, incarnation) else name

@@ -14,6 +14,17 @@ class WriteRefused(Rs3gwError):
     )
 
 
+class BucketStillFilling(Rs3gwError):
+    """A bucket cannot be deleted yet: changes in it are on their way to this node."""
+
+    code = "OperationAborted"
+    retryable = True
+    default_message = (
+        "Changes that other nodes made in this bucket are on their way here. "
+        "Nothing was deleted. Retry when they have arrived."
+    )
+
+
 class WriteIndeterminate(Rs3gwError):
     """The change is stored here and travels on, but too few nodes confirmed it in time.
 

@@ -5,7 +5,7 @@ writes are kept as revisions. Each scope names a function that makes the winning
 here, which runs in the transaction of the write.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from replication.models import Register, RegisterRevision
@@ -48,6 +48,13 @@ def read(scope: str, name: str) -> Value:
     """Return the value of a register, or None when it was never set or was deleted."""
     register = Register.objects.filter(scope=scope, name=name, is_deleted=False).first()
     return None if register is None else register.value
+
+
+def read_newest(scopes: Iterable[str], name: str) -> Value:
+    """Return the newest value that any of these scopes holds under a name, or None."""
+    found = Register.objects.filter(scope__in=list(scopes), name=name)
+    newest = max(found, key=lambda row: (row.hlc, row.actor, row.seq), default=None)
+    return None if newest is None or newest.is_deleted else newest.value
 
 
 def write(scope: str, name: str, value: Value, *, stamp: Stamp, author: str) -> bool:

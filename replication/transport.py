@@ -139,7 +139,7 @@ def bucket_records(incarnations: Iterable[str]) -> dict[str, dict[str, object]]:
             "seq": bucket.create_seq,
             "hlc": bucket.create_hlc,
         }
-        for bucket in Bucket.objects.filter(incarnation__in=wanted)
+        for bucket in Bucket.objects.filter(incarnation__in=wanted, create_seq__gt=0)
     }
 
 

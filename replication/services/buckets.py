@@ -6,7 +6,7 @@ from django.conf import settings
 
 from replication import bucket_state, engine, outbox, registers
 from replication.core.events import EventKind, ReplicationEvent
-from replication.errors import ControlError
+from replication.errors import BucketStillFilling, ControlError
 from rs3gw.common import clock, hlc, identity, ids
 from rs3gw.storage import commit, rows, selectors
 from rs3gw.storage import services as storage
@@ -41,8 +41,12 @@ def create_bucket(*, name: str, owner: str = "root") -> Bucket:
         existing = selectors.find_bucket(name)
         if existing is not None:
             raise BucketAlreadyOwnedByYou if existing.owner == owner else BucketAlreadyExists
-        bucket = storage.insert_bucket(
-            name=name, incarnation=uuid4(), owner=owner, region=settings.RS3GW_REGION, stamp=stamp
+        bucket = bucket_state.apply_create(
+            name=name,
+            incarnation=str(uuid4()),
+            owner=owner,
+            region=settings.RS3GW_REGION,
+            stamp=stamp,
         )
         event = bucket_event(
             EventKind.CREATE_BUCKET, bucket, stamp, {"owner": owner, "region": bucket.region}
@@ -60,6 +64,7 @@ def delete_bucket(*, bucket: Bucket) -> None:
 
     Raises:
         BucketNotEmpty: It holds objects or uploads.
+        BucketStillFilling: Changes of other nodes in it are on their way here.
         WriteRefused: The write mode cannot be met now; nothing was deleted.
         WriteIndeterminate: Deleted here, but too few nodes confirmed it in time.
     """
@@ -73,7 +78,9 @@ def delete_bucket(*, bucket: Bucket) -> None:
         stamp, position = rows.take_stamp(shard, clock.now_ms())
         if not selectors.is_bucket_empty(bucket):
             raise BucketNotEmpty
-        seen = storage.bucket_context(bucket)
+        seen = bucket_state.context_of_delete(bucket)
+        if seen is None:
+            raise BucketStillFilling
         MultipartUpload.objects.filter(bucket=bucket).delete()
         incarnations = bucket_state.mark_deleted(bucket, stamp=stamp, seen=seen)
         event = bucket_event(
@@ -90,7 +97,8 @@ def delete_bucket(*, bucket: Bucket) -> None:
 
 def get_bucket_setting(bucket: Bucket, name: str) -> str | None:
     """Return the text of a bucket's setting as it was put, or None when there is none."""
-    value = registers.read(setting_scope(bucket), name)
+    scopes = [setting_scope(life) for life in bucket_state.lives_that_count(bucket)]
+    value = registers.read_newest(scopes, name)
     return None if value is None else str(value["text"])
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from django.conf import settings
 
 from cluster import selectors as cluster_selectors
-from replication import engine, outbox
+from replication import bucket_state, engine, outbox
 from replication.entries import entry_event
 from rs3gw.common import clock, identity
 from rs3gw.storage import commit, rows, selectors
@@ -14,7 +14,7 @@ from rs3gw.storage import services as storage
 from rs3gw.storage.blobs import StagedBody
 from rs3gw.storage.core.objects import NULL_VERSION, Entry, ObjectHeaders
 from rs3gw.storage.errors import NoSuchBucket
-from rs3gw.storage.models import Bucket, MultipartUpload
+from rs3gw.storage.models import Bucket, BucketState, MultipartUpload
 
 Condition = Callable[[Entry | None], None]
 
@@ -173,14 +173,18 @@ def _commit_entry(
     def change() -> tuple[Entry, outbox.LogEntry]:
         stamp, position = rows.take_stamp(shard, clock.now_ms())
         current = selectors.find_bucket(bucket.name)
-        if current is None or current.pk != bucket.pk:
+        # Another row than before when the bucket turned out to be one with another node's.
+        if current is None or current.owner != bucket.owner:
             raise NoSuchBucket(f"The bucket {bucket.name!r} does not exist.")
         if condition is not None:
-            condition(selectors.find_entry(bucket, entry.key))
+            condition(selectors.find_entry(current, entry.key))
         if also is not None:
             also()
-        stored = storage.write_entry(entry, stamp=stamp, inline=inline)
-        event = entry_event(stored, bucket, origin_region=settings.RS3GW_REGION)
+        here = replace(entry, bucket_id=current.pk)
+        stored = storage.write_entry(here, stamp=stamp, inline=inline)
+        event = entry_event(stored, current, origin_region=settings.RS3GW_REGION)
+        if current.state == BucketState.DELETE_CONFLICT:
+            bucket_state.settle(bucket_state.base_name(current))
         outbox.append(event, shard=shard, position=position)
         return stored, outbox.LogEntry(0, shard, position, event)
 

@@ -35,6 +35,8 @@ class LeanHandler(WSGIHandler):
         """Answer one request."""
         request = WSGIRequest(environ)
         response = self._view(request)
+        if not response.streaming and "Content-Length" not in response:
+            response["Content-Length"] = str(len(response.content))  # type: ignore[attr-defined]
         headers = list(response.items())
         start_response(f"{response.status_code} {response.reason_phrase}", headers)
         return _Answer(response)
@@ -60,13 +62,19 @@ def _is_control(path: str) -> bool:
     return any(path == prefix or path.startswith(prefix + "/") for prefix in CONTROL_PREFIXES)
 
 
+def _is_signed(environ: dict[str, Any]) -> bool:
+    """Return whether an S3 client asks, who must hear in S3's terms that such a name is kept."""
+    authorization: str = environ.get("HTTP_AUTHORIZATION", "")
+    return authorization.startswith("AWS4-HMAC-SHA256")
+
+
 def s3_port_app() -> WsgiApp:
     """Return what answers on the S3 port."""
     control = import_string("rs3gw.wsgi.application")
     endpoint = LeanHandler("rs3gw.s3.views.endpoint")
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if _is_control(environ["PATH_INFO"]):
+        if _is_control(environ["PATH_INFO"]) and not _is_signed(environ):
             set_urlconf(None)
             chunks: Iterable[bytes] = control(environ, start_response)
             return chunks

@@ -113,6 +113,18 @@ def read_siblings(bucket_id: int, key: str) -> list[Sibling]:
     ]
 
 
+def read_entries(row_ids: Sequence[int]) -> list[Entry]:
+    """Return the entries with these row ids, at most a few hundred."""
+    if not row_ids:
+        return []
+    marks = ", ".join(["%s"] * len(row_ids))
+    statement = (
+        f"SELECT {ENTRY_COLUMNS} FROM storage_objectversion "  # noqa: S608  (our own columns)
+        f"WHERE id IN ({marks}) ORDER BY id"
+    )
+    return [to_entry(row) for row in fetch_all(statement, row_ids)]
+
+
 def insert_entry(entry: Entry, *, is_latest: bool) -> int:
     """Insert a version row and return its id."""
     headers = entry.headers

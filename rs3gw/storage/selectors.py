@@ -1,6 +1,10 @@
 """What this node holds, for those who read."""
 
+import json
 from collections.abc import Sequence
+from datetime import UTC
+from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Q
@@ -42,7 +46,19 @@ def get_bucket(name: str) -> Bucket:
 def find_bucket(name: str) -> Bucket | None:
     """Return the bucket that a name stands for now, or None."""
     row = rows.fetch_one(_BUCKET_SQL, (name,))
-    return None if row is None else Bucket.from_db(connection.alias, _BUCKET_FIELDS, row)
+    return None if row is None else _bucket_of(row)
+
+
+def _bucket_of(row: Sequence[Any]) -> Bucket:
+    """Return a row as the ORM would; SQLite keeps UUIDs, dates and JSON as text."""
+    values = dict(zip(_BUCKET_FIELDS, row, strict=True))
+    values["incarnation"] = UUID(str(values["incarnation"]))
+    created_at = values["created_at"]
+    if created_at.tzinfo is None:
+        values["created_at"] = created_at.replace(tzinfo=UTC)
+    if isinstance(values["delete_context"], str):
+        values["delete_context"] = json.loads(values["delete_context"])
+    return Bucket.from_db(connection.alias, _BUCKET_FIELDS, list(values.values()))
 
 
 def find_incarnation(incarnation: str) -> Bucket | None:

@@ -5,12 +5,13 @@ tells the other nodes; `rs3gw.storage.commit` makes both durable at once.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from rs3gw.common import clock, hlc, identity, ids
 from rs3gw.common.vector_clock import VectorClock
@@ -25,6 +26,8 @@ from rs3gw.storage.models import (
     BucketState,
     ClockShard,
     MultipartUpload,
+    ObjectState,
+    ObjectVersion,
     UploadPart,
 )
 
@@ -165,33 +168,59 @@ def insert_bucket(
     )
 
 
-def bucket_context(bucket: Bucket) -> VectorClock:
-    """Return what this node has seen of a bucket: the highest dot of each writer in it."""
-    found = rows.fetch_all(
-        "SELECT actor, MAX(seq) FROM storage_objectversion WHERE bucket_id = %s GROUP BY actor",
-        (bucket.pk,),
-    )
-    return VectorClock(dict(found)).with_dot(bucket.create_actor, bucket.create_seq)
+def bucket_histories(bucket: Bucket) -> Iterator[VectorClock]:
+    """Yield the history of each value in a bucket, tombstones too: its context and its dot."""
+    found = ObjectVersion.objects.filter(bucket=bucket).values_list("actor", "seq", "context")
+    for actor, seq, context in found.iterator():
+        yield VectorClock.from_json(context).with_dot(actor, seq)
 
 
-def move_versions(source: Bucket, target: Bucket) -> None:
-    """Join the contents of one bucket into another, key by key.
+def move_versions(source: Bucket, target: Bucket, *, but: VectorClock) -> None:
+    """Join the contents of one bucket into another, key by key; those that `but` covers stay.
 
-    Used when two nodes created one name at the same time: the two turned out to be one bucket.
+    Used when two lives of a name turned out to be one bucket.
     """
-    statement = (
-        f"SELECT {rows.ENTRY_COLUMNS} FROM storage_objectversion "  # noqa: S608  (our own columns)
-        "WHERE bucket_id = %s ORDER BY id LIMIT %s"
-    )
+    MultipartUpload.objects.filter(bucket=source).update(bucket=target)
+    moving = ObjectVersion.objects.filter(bucket=source).exclude(_covered(but))
+    if not moving.exists():
+        return
+    stays = ObjectVersion.objects.filter(_covered(but), bucket=source).exists()
+    if not stays and not ObjectVersion.objects.filter(bucket=target).exists():
+        moving.update(bucket=target)
+        return
     while True:
-        found = [rows.to_entry(row) for row in rows.fetch_all(statement, (source.pk, MOVE_ROWS))]
-        for entry in found:
+        ids = list(moving.order_by("pk").values_list("pk", flat=True)[:MOVE_ROWS])
+        for entry in rows.read_entries(ids):
             assert entry.row_id is not None
             rows.delete_versions([entry.row_id])
             merge_entry(replace(entry, bucket_id=target.pk, row_id=None), inline=None)
-        if len(found) < MOVE_ROWS:
-            break
-    MultipartUpload.objects.filter(bucket=source).update(bucket=target)
+        if len(ids) < MOVE_ROWS:
+            return
+
+
+def shows_unseen(bucket: Bucket, seen: VectorClock) -> bool:
+    """Return whether a bucket holds an object that `seen` does not cover."""
+    live = ObjectVersion.objects.filter(bucket=bucket, state=ObjectState.LIVE)
+    return live.exclude(_covered(seen)).exists()
+
+
+def _covered(seen: VectorClock) -> Q:
+    covered = Q(pk__in=[])
+    for actor, seq in seen.items():
+        covered |= Q(actor=actor, seq__lte=seq)
+    return covered
+
+
+def purge_versions(bucket: Bucket, seen: VectorClock) -> None:
+    """Remove from a bucket what its deletes had seen, and show what is left of each key."""
+    covered = ObjectVersion.objects.filter(_covered(seen), bucket=bucket)
+    found = list(covered.values_list("pk", "key"))
+    rows.delete_versions([row_id for row_id, _ in found])
+    for key in {key for _, key in found}:
+        siblings = rows.read_siblings(bucket.pk, key)
+        best = winner(siblings)
+        for sibling in siblings:
+            rows.set_latest(_row_id(sibling), is_latest=sibling is best)
 
 
 # --- uploads in parts: on this node alone until they are complete ----------------------------

@@ -44,6 +44,8 @@ OBJECT = {
     ("DELETE", ""): "DeleteObject",
     ("GET", "acl"): "GetObjectAcl",
     ("GET", "tagging"): "GetObjectTagging",
+    ("GET", "partNumber"): "GetObject",
+    ("HEAD", "partNumber"): "HeadObject",
     ("GET", "uploadId"): "ListParts",
     ("POST", "uploads"): "CreateMultipartUpload",
     ("POST", "uploadId"): "CompleteMultipartUpload",
@@ -96,8 +98,6 @@ def operation_of(method: str, target: Target, query: Mapping[str, str], *, is_co
         if method in SERVICE and not chosen:
             return SERVICE[method]
         raise S3Error("MethodNotAllowed", "Only a list of buckets can be asked for here.")
-    if method == "HEAD" and target.key and sub_resource == "partNumber":
-        sub_resource = ""
     table = OBJECT if target.key else BUCKET
     operation = table.get((method, sub_resource))
     if operation is None:

@@ -99,7 +99,7 @@ def _wire(value: str) -> str:
     return f"=?UTF-8?Q?{quote(clean, safe='').replace('%', '=')}?="
 
 
-def describe(response: HttpResponseBase, entry: Entry, request: S3Request) -> None:
+def describe(response: HttpResponseBase, entry: Entry) -> None:
     """Set the headers that describe an object on its answer."""
     headers = entry.headers
     response["Content-Type"] = _wire(headers.content_type)
@@ -122,8 +122,6 @@ def describe(response: HttpResponseBase, entry: Entry, request: S3Request) -> No
         response[META_PREFIX + name] = _wire(value)
     if headers.tags:
         response["x-amz-tagging-count"] = str(len(headers.tags))
-    if request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
-        describe_checksums(response, entry)
 
 
 def describe_checksums(response: HttpResponseBase, entry: Entry) -> None:

@@ -11,7 +11,7 @@ from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.core.ranges import parse_range
 from rs3gw.s3.operations.answers import empty, private_acl, xml_answer
 from rs3gw.s3.operations.buckets import bucket_of
-from rs3gw.s3.operations.headers import apply_overrides, describe
+from rs3gw.s3.operations.headers import apply_overrides, describe, describe_checksums
 from rs3gw.s3.request import S3Request
 from rs3gw.storage import selectors
 from rs3gw.storage.core.objects import Entry
@@ -48,7 +48,7 @@ def head_object(request: S3Request, caller: Identity) -> HttpResponseBase:
 def _answer(request: S3Request, entry: Entry, *, with_body: bool) -> HttpResponseBase:
     if not check_read(request.headers, etag=entry.etag, last_modified=entry.last_modified):
         response: HttpResponseBase = empty(304)
-        describe(response, entry, request)
+        describe(response, entry)
         del response["Content-Type"]
         return response
     span = _span(request, entry)
@@ -57,8 +57,12 @@ def _answer(request: S3Request, entry: Entry, *, with_body: bool) -> HttpRespons
         response = StreamingHttpResponse(services.open_body(entry, start, length))
     else:
         response = HttpResponse()
-    describe(response, entry, request)
+    describe(response, entry)
     response["Content-Length"] = str(length)
+    wants_checksums = request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED"
+    if wants_checksums and span is None:
+        # A checksum is of the whole object; clients compare it with what they receive.
+        describe_checksums(response, entry)
     if span is not None:
         response.status_code = 206
         response["Content-Range"] = f"bytes {start}-{start + length - 1}/{entry.size_bytes}"

@@ -1,13 +1,16 @@
 """Buckets end the same on every node, whatever order their events arrive in."""
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
 from django.db import transaction
 
-from replication import bucket_state
+from replication import bucket_state, registers
 from replication.core.events import EventKind, ReplicationEvent
 from replication.entries import event_entry
+from replication.models import AppliedActor
+from replication.services import get_bucket_setting
 from rs3gw.common.vector_clock import VectorClock
 from rs3gw.storage import services
 from rs3gw.storage.core.siblings import Stamp
@@ -60,9 +63,10 @@ def put(incarnation, actor, seq, hlc, created):
     )
 
     def apply():
-        bucket = bucket_state.bucket_for(event, record(incarnation, *created))
-        if bucket is not None:
-            services.merge_entry(event_entry(event, bucket), inline=None)
+        place = bucket_state.place_for(event, record(incarnation, *created))
+        if place is not None and not place.is_too_late(event):
+            services.merge_entry(event_entry(event, place.bucket), inline=None)
+            bucket_state.settle("photos")
 
     return apply
 
@@ -187,3 +191,48 @@ def test_a_losing_owner_keeps_its_objects_under_another_name():
     hidden = Bucket.objects.get(owner="bob")
     assert hidden.name.startswith("photos--conflict-")
     assert hidden.state == "renamed"
+
+
+@pytest.mark.django_db
+def test_a_setting_survives_that_its_bucket_turns_out_to_be_one_with_another():
+    bucket = create(HIGH, B, 1, 20)() or Bucket.objects.get()
+    registers.write(
+        f"bucket:{HIGH}", "policy", {"text": "{}"}, stamp=Stamp(B, 2, 30), author="root"
+    )
+    create(LOW, A, 1, 10)()
+    home = Bucket.objects.get(state="live")
+    assert (str(home.incarnation), str(bucket.incarnation)) == (LOW, HIGH)
+    assert get_bucket_setting(home, "policy") == "{}"
+
+
+@pytest.mark.django_db
+def test_a_recreated_bucket_has_no_settings_of_its_earlier_life():
+    create(LOW, A, 1, 10)()
+    registers.write(f"bucket:{LOW}", "policy", {"text": "{}"}, stamp=Stamp(A, 2, 20), author="root")
+    delete([LOW], A, 3, 30, {A: 2})()
+    create(HIGH, A, 4, 40)()
+    assert get_bucket_setting(Bucket.objects.get(state="live"), "policy") is None
+
+
+@pytest.mark.django_db
+def test_a_bucket_that_only_an_unseen_object_kept_goes_with_that_object():
+    create(LOW, A, 1, 10)()
+    put(LOW, B, 1, 25, (A, 1, 10))()
+    delete([LOW], A, 2, 30, {A: 1})()
+    bucket = Bucket.objects.get()
+    assert bucket.state == "delete_conflict"
+    services.purge_versions(bucket, VectorClock({B: 1}))
+    bucket_state.settle("photos")
+    assert Bucket.objects.get().state == "deleted"
+
+
+@pytest.mark.django_db
+def test_a_bucket_is_not_deleted_while_something_in_it_is_on_its_way_here(monkeypatch):
+    create(LOW, A, 1, 10)()
+    tombstone = VectorClock({B: 2})
+    monkeypatch.setattr(services, "bucket_histories", lambda bucket: [tombstone])
+    members = [SimpleNamespace(actor=B)]
+    monkeypatch.setattr(bucket_state.cluster_selectors, "members", lambda: members)
+    assert bucket_state.context_of_delete(Bucket.objects.get()) is None
+    AppliedActor.objects.create(actor=B, frontier=2)
+    assert bucket_state.context_of_delete(Bucket.objects.get()) == tombstone

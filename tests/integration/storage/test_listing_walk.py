@@ -5,6 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from rs3gw.storage import selectors
+from rs3gw.storage.models import Bucket
 
 KEYS = ["a", "a/b", "a/c", "a+", "b/d/e", "b/f", "c", "z", "é", "𐍈", "//", "..", "%2F"]
 
@@ -67,3 +68,10 @@ def test_a_large_group_costs_one_seek(bucket, put):
     assert page.common_prefixes == ["logs/"]
     assert [entry.key for entry in page.entries] == ["zebra"]
     assert len(queries) <= 3
+
+
+def test_a_bucket_read_by_statement_is_the_one_the_orm_reads(bucket):
+    fast = selectors.get_bucket(bucket.name)
+    slow = Bucket.objects.get(pk=bucket.pk)
+    for field in Bucket._meta.concrete_fields:
+        assert getattr(fast, field.attname) == getattr(slow, field.attname), field.name
