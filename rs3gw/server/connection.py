@@ -121,7 +121,7 @@ class Connection:
         request = self._next_request()
         if request is None:
             return False
-        exchange = Exchange(self, request, keeps_alive=request.keeps_alive and not is_stopping())
+        exchange = Exchange(self, request, is_stopping)
         keeps_alive = exchange.run(app, self._base)
         if not keeps_alive or not self._drain(request, exchange):
             return False

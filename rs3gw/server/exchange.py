@@ -76,10 +76,13 @@ class BodyReader(io.RawIOBase):
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, connection: Client, request: Request, *, keeps_alive: bool) -> None:
+    def __init__(
+        self, connection: Client, request: Request, is_stopping: Callable[[], bool]
+    ) -> None:
         self._connection = connection
         self._request = request
-        self._keeps_alive = keeps_alive
+        self._keeps_alive = request.keeps_alive
+        self._is_stopping = is_stopping
         self.awaits_continue = False
         self._head: bytes | None = None
         self._is_head_sent = False
@@ -166,7 +169,7 @@ class Exchange:
             self._keeps_alive = False
         else:
             self._is_chunked = True
-        if names.get("connection", "").lower() == "close":
+        if names.get("connection", "").lower() == "close" or self._is_stopping():
             self._keeps_alive = False
         if self.awaits_continue:
             # The client still holds its body back; it must not take the next request for it.

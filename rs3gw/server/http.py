@@ -5,6 +5,7 @@ write on one node waits for the cluster port of another. A thread stays with a c
 requests follow each other quickly; an idle connection waits in a selector and costs no thread.
 """
 
+import contextlib
 import logging
 import queue
 import selectors
@@ -93,12 +94,13 @@ class Listener:
             clock.sleep(0.02)
         for _ in range(self._config.threads):
             self._ready.put(None)
+        for thread in self._threads:
+            thread.join(max(0.1, deadline - clock.monotonic()))
 
     def _wake(self) -> None:
-        try:
+        # A full socket means that the selector is awake already; a closed one, that it has ended.
+        with contextlib.suppress(OSError):
             self._wake_in.send(b"x")
-        except BlockingIOError:
-            logger.debug("the selector is awake already")
 
     def _select(self) -> None:
         with selectors.DefaultSelector() as selector:
@@ -120,6 +122,8 @@ class Listener:
             self._socket.close()
             for connection in idle.values():
                 connection.close()
+            self._wake_in.close()
+            self._wake_out.close()
 
     def _accept(self, selector: selectors.BaseSelector, idle: dict[int, Connection]) -> None:
         while True:
