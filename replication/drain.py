@@ -17,7 +17,7 @@ from django.db.models import F
 from cluster import selectors as cluster_selectors
 from cluster import transport as cluster_transport
 from cluster.core.config import ReplicationMode
-from replication import bodies, control, entries, lanes, outbox, transport
+from replication import control, entries, lanes, outbox, transport
 from replication.core import lanes as core
 from replication.core.bandwidth import BandwidthTracker
 from replication.core.envelope import ItemResult
@@ -225,20 +225,14 @@ def _old_enough(read: Sequence[LogEntry], head_start_seconds: float) -> list[Log
     return fresh
 
 
-def _limit(read: Sequence[LogEntry]) -> list[LogEntry]:
+def _limit(read: Sequence[LogEntry]) -> Sequence[LogEntry]:
     """Cut a batch where its inline bodies, or one large body, fill a request."""
-    total_bytes = 0
-    chosen: list[LogEntry] = []
-    for entry in read:
-        size_bytes = entry.event.body_size_bytes
-        is_large = not bodies.is_inline(size_bytes)
-        if chosen and (is_large or total_bytes + size_bytes > BATCH_BODY_BYTES_MAX):
-            break
-        chosen.append(entry)
-        if is_large:
-            break
-        total_bytes += size_bytes
-    return chosen
+    count = core.plan_batch(
+        [entry.event.body_size_bytes for entry in read],
+        inline_max_bytes=settings.RS3GW_INLINE_BODY_MAX_BYTES,
+        total_max_bytes=BATCH_BODY_BYTES_MAX,
+    )
+    return read[:count]
 
 
 def _send(

@@ -8,9 +8,11 @@ from django.conf import settings
 from cluster import selectors as cluster_selectors
 from cluster.core.config import ClusterConfig, ReplicationMode
 from replication import outbox
+from replication.bodies import holder_ids, is_inline
 from replication.core.events import ReplicationEvent
-from replication.core.quorum import AckTracker, acks_needed
+from replication.core.quorum import AckTracker, acks_needed, bodies_needed
 from replication.doorbell import doorbell
+from replication.entries import event_bodies
 from replication.errors import ControlError, WriteIndeterminate, WriteRefused
 from replication.pusher import PendingWrite, pusher
 from replication.selectors import replication_stats
@@ -92,9 +94,10 @@ def complete(
         _require_alone(event, needed_acks(mode))
         return
     needed = needed_acks(mode)
-    tracker = AckTracker(needed=needed, members=[identity.load().node_id, *peers])
-    write = PendingWrite(event, inline, tracker)
-    write.confirm(identity.load().node_id)
+    own = identity.load().node_id
+    tracker = AckTracker(needed=needed, members=[own, *peers])
+    write = PendingWrite(event, inline, (tracker, *_body_trackers(event, mode)))
+    write.confirm(own)
     pusher.push(write, peers)
     extra_seconds = event.body_size_bytes / BODY_BYTES_PER_SECOND_MIN
     reached = write.wait(settings.RS3GW_WRITE_TIMEOUT_SECONDS + extra_seconds)
@@ -104,6 +107,21 @@ def complete(
         raise WriteIndeterminate(
             version_id=event.version_id, acked=tracker.acked_count, needed=needed
         )
+
+
+def _body_trackers(event: ReplicationEvent, mode: ReplicationMode) -> list[AckTracker]:
+    """Return what counts the copies of bodies that only their holders keep.
+
+    This node's own copy counts, holder or not: it is kept until the holders have theirs.
+    """
+    trackers = []
+    for sha256, size_bytes in event_bodies(event):
+        if not is_inline(size_bytes):
+            holders = holder_ids(sha256)
+            needed = bodies_needed(mode, max(1, len(holders)))
+            members = {identity.load().node_id, *holders}
+            trackers.append(AckTracker(needed=needed, members=members))
+    return trackers
 
 
 def _require_alone(event: ReplicationEvent, needed: int) -> None:

@@ -33,32 +33,45 @@ CONFIRMED_CODES = frozenset({"applied", "duplicate", "superseded"})
 
 @dataclass(slots=True)
 class PendingWrite:
-    """One write that waits for the members to confirm it."""
+    """One write that waits for the members to confirm it.
+
+    The first tracker counts who has the entry; a second one, for a body that only its holders
+    keep, counts durable copies of the body. Both must be reached.
+    """
 
     event: ReplicationEvent
     inline: bytes | None
-    tracker: AckTracker
+    trackers: tuple[AckTracker, ...]
     _changed: threading.Condition = field(default_factory=threading.Condition)
     failed_members: set[str] = field(default_factory=set)
 
     def confirm(self, node_id: str) -> None:
         """Count a member's confirmation."""
         with self._changed:
-            self.tracker.ack(node_id)
+            for tracker in self.trackers:
+                tracker.ack(node_id)
             self._changed.notify_all()
 
     def fail(self, node_id: str) -> None:
         """Count a member that will not confirm in time."""
         with self._changed:
-            self.tracker.fail(node_id)
+            for tracker in self.trackers:
+                tracker.fail(node_id)
             self.failed_members.add(node_id)
             self._changed.notify_all()
 
     def wait(self, timeout_seconds: float) -> bool:
         """Wait until enough confirmed or enough can no longer; return whether enough did."""
         with self._changed:
-            self._changed.wait_for(lambda: self.tracker.state != "pending", timeout_seconds)
-            return self.tracker.state == "reached"
+            self._changed.wait_for(lambda: self._state() != "pending", timeout_seconds)
+            return self._state() == "reached"
+
+    def _state(self) -> str:
+        states = {tracker.state for tracker in self.trackers}
+        for state in ("impossible", "pending"):
+            if state in states:
+                return state
+        return "reached"
 
 
 class PeerPusher:
