@@ -96,9 +96,7 @@ class SupervisedWorker:
             except Exception:
                 logger.exception("the worker of %s failed", self._queues)
             if not self._stopping.wait(REST_SECONDS):
-                logger.warning(
-                    "the worker of %s ended; it is started again", self._queues
-                )
+                logger.warning("the worker of %s ended; it is started again", self._queues)
                 with _starting:
                     self._controller = self._new_controller()
 
