@@ -8,7 +8,14 @@ import pytest
 from tests.probe.cluster import DevCluster
 
 # Quiet measurements first, broken nodes last.
-ORDER = ["test_idle", "test_clients", "test_admin", "test_replication", "test_faults"]
+ORDER = [
+    "test_idle",
+    "test_clients",
+    "test_admin",
+    "test_replication",
+    "test_faults",
+    "test_real_servers",
+]
 _numbers = itertools.count(1)
 
 
