@@ -77,12 +77,13 @@ def authenticate(request: S3Request) -> Identity:
 
 def _claim(request: S3Request) -> sigv4.Claim:
     authorization = request.headers.get("authorization", "")
+    if authorization.startswith("AWS ") or "AWSAccessKeyId" in request.query:
+        raise S3Error(
+            "InvalidRequest",
+            "Signature version 2 is not supported. Please use AWS4-HMAC-SHA256 "
+            "(signature_version='s3v4' in boto3).",
+        )
     if authorization:
-        if authorization.startswith("AWS "):
-            raise S3Error(
-                "InvalidRequest",
-                "Signature version 2 is not supported. Please use AWS4-HMAC-SHA256.",
-            )
         date = request.headers.get("x-amz-date") or request.headers.get("date", "")
         return sigv4.claim_from_header(authorization, date)
     if "X-Amz-Algorithm" in request.query or "X-Amz-Signature" in request.query:

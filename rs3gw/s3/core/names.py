@@ -1,13 +1,9 @@
-"""Rules for the names of buckets and keys."""
-
-import re
+"""Rules for the names of buckets and keys, as S3 refuses what breaks them."""
 
 from rs3gw.s3.core.errors import S3Error
+from rs3gw.storage.core import names
 
-RESERVED_BUCKETS = frozenset({"admin", "api", "metrics", "healthz", "static"})
 KEY_BYTES_MAX = 1024
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 
 
 def check_bucket_name(name: str) -> None:
@@ -16,16 +12,9 @@ def check_bucket_name(name: str) -> None:
     Raises:
         S3Error: InvalidBucketName, saying what is wrong.
     """
-    if not _BUCKET.fullmatch(name):
-        raise S3Error(
-            "InvalidBucketName",
-            "A bucket name has 3 to 63 lower-case letters, digits, dots and hyphens, and begins "
-            "and ends with a letter or digit.",
-        )
-    if ".." in name or ".-" in name or "-." in name or _ADDRESS.fullmatch(name):
-        raise S3Error("InvalidBucketName", "A bucket name is not an address and has no '..'.")
-    if name in RESERVED_BUCKETS:
-        raise S3Error("InvalidBucketName", f"The name {name!r} is kept for the node's own pages.")
+    problem = names.check_bucket_name(name)
+    if problem:
+        raise S3Error("InvalidBucketName", problem)
 
 
 def check_key(key: str) -> None:

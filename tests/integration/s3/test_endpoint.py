@@ -225,6 +225,19 @@ def test_an_unsigned_request_is_refused_before_its_body(node):
     assert parse(answer.partition(b"\r\n\r\n")[2]).findtext("Code") == "AccessDenied"
 
 
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET /b/k HTTP/1.1\r\nHost: h\r\nAuthorization: AWS AK:c2lnbmF0dXJl\r\n",
+        b"GET /b/k?AWSAccessKeyId=AK&Signature=x&Expires=1 HTTP/1.1\r\nHost: h\r\n",
+    ],
+)
+def test_signature_version_2_is_refused_by_name(node, request_bytes):
+    answer = exchange(node, request_bytes + b"Connection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"AWS4-HMAC-SHA256" in answer
+
+
 def test_a_head_that_fails_has_no_body(node):
     connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=10)
     connection.request("HEAD", "/b/k")
