@@ -33,29 +33,45 @@ class LeanHandler(WSGIHandler):
         self, environ: dict[str, Any], start_response: Any
     ) -> Iterable[bytes]:
         """Answer one request."""
-        request = WSGIRequest(environ)
-        response = self._view(request)
-        if not response.streaming and "Content-Length" not in response:
-            response["Content-Length"] = str(len(response.content))  # type: ignore[attr-defined]
-        headers = list(response.items())
-        start_response(f"{response.status_code} {response.reason_phrase}", headers)
-        return _Answer(response)
+        try:
+            response = self._view(WSGIRequest(environ))
+        except BaseException:
+            release_connections()
+            raise
+        answer = _Answer(response)
+        try:
+            is_sized = response.streaming or "Content-Length" in response
+            if not is_sized and response.status_code not in (204, 304):
+                response.headers["Content-Length"] = str(len(response.content))  # type: ignore[attr-defined]
+            status = f"{response.status_code} {response.reason_phrase}"
+            start_response(status, list(response.items()))
+        except BaseException:
+            answer.close()
+            raise
+        return answer
 
 
 class _Answer:
-    """A response's chunks; closing it gives the database connection back."""
+    """A response's chunks; closing it gives the database connection back.
+
+    A `FileResponse`-like view gives its file as `response.file_to_stream`; when that is a part of
+    a file (`environ["rs3gw.file_slice"]`), the kernel sends it.
+    """
 
     def __init__(self, response: HttpResponseBase) -> None:
         self._response = response
+        self.file_slice = getattr(response, "file_to_stream", None)
 
     def __iter__(self) -> Any:
         return iter(self._response)
 
     def close(self) -> None:
         """End the response."""
-        for closer in self._response._resource_closers:  # type: ignore[attr-defined]
-            closer()
-        release_connections()
+        try:
+            for closer in self._response._resource_closers:  # type: ignore[attr-defined]
+                closer()
+        finally:
+            release_connections()
 
 
 def _is_control(path: str) -> bool:

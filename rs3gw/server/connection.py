@@ -1,76 +1,81 @@
-"""One HTTP/1.1 connection: bytes are parsed into requests, and each is answered in turn.
+"""One HTTP/1.1 connection: reads and parses requests, and answers each in turn.
 
-`httptools` (llhttp) parses; its strictness is what keeps smuggled requests out.
+The socket blocks, with the kernel's own time-outs (SO_RCVTIMEO, SO_SNDTIMEO): that is one system
+call for a read where Python's time-outs need two, and they bound pauses, not whole transfers.
 """
 
+import enum
 import logging
+import os
 import socket
-from collections import deque
-from collections.abc import Callable
+import struct
+import threading
 from http import HTTPStatus
 from typing import Any
 
-import httptools
-
 from rs3gw.common import clock
 from rs3gw.server.exchange import Exchange
+from rs3gw.server.file_slice import FileSlice
+from rs3gw.server.parser import RequestParser
 from rs3gw.server.protocol import (
-    RECEIVE_BYTES,
     BadRequestError,
     BodyCutOffError,
+    ClientGoneError,
     Request,
     ServerLimits,
     WsgiApp,
 )
 
 logger = logging.getLogger(__name__)
-DRAIN_BYTES_MAX = 256 * 1024
+HEAD_RECEIVE_BYTES = 32 * 1024
+BODY_RECEIVE_BYTES = 256 * 1024
+DISCARD_BYTES = 64 * 1024
+SENDFILE_BYTES = 16 * 1024 * 1024
 
 
-class _Events:
-    """What the parser calls; requests queue up, because clients may send several at once."""
+class Verdict(enum.Enum):
+    """What becomes of a connection after a turn."""
 
-    def __init__(self, limits: ServerLimits) -> None:
-        self.requests: deque[Request] = deque()
-        self._limits = limits
-        self._head_bytes = 0
-        self.parser: Any = None
+    PARK = enum.auto()
+    AGAIN = enum.auto()
+    CLOSE = enum.auto()
+    CLOSE_GENTLY = enum.auto()
 
-    def on_message_begin(self) -> None:
-        self.requests.append(Request())
-        self._head_bytes = 0
 
-    def _count(self, size_bytes: int) -> None:
-        self._head_bytes += size_bytes
-        if self._head_bytes > self._limits.head_bytes_max:
-            raise BadRequestError(431)
+class Host:
+    """What a connection asks of its listener while it is served."""
 
-    def on_url(self, url: bytes) -> None:
-        request = self.requests[-1]
-        request.target += url
-        if len(request.target) > self._limits.target_bytes_max:
-            raise BadRequestError(414)
+    def is_stopping(self) -> bool:
+        """Return whether the server is going down."""
+        return False
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value) + 4)
-        self.requests[-1].headers.append((name, value))
+    def is_contended(self) -> bool:
+        """Return whether other connections wait for a thread."""
+        return False
 
-    def on_headers_complete(self) -> None:
-        request = self.requests[-1]
-        request.method = self.parser.get_method()
-        request.version = self.parser.get_http_version()
-        request.keeps_alive = self.parser.should_keep_alive()
-        request.is_head_complete = True
 
-    def on_body(self, data: bytes) -> None:
-        self.requests[-1].body.append(data)
+class _Buffers(threading.local):
+    """A receive buffer for each thread."""
 
-    def on_message_complete(self) -> None:
-        self.requests[-1].is_complete = True
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(BODY_RECEIVE_BYTES))
+
+
+_buffers = _Buffers()
+
+
+def _timeval(seconds: float) -> bytes:
+    whole = int(seconds)
+    return struct.pack("@ll", whole, max(1 if not whole else 0, int((seconds - whole) * 1e6)))
 
 
 class Connection:
-    """A client's connection while it is open."""
+    """A client's connection while it is open.
+
+    Attributes:
+        waits_since: Since when (monotonic seconds) it waits for a request, or for the rest of a
+            request's head.
+    """
 
     def __init__(
         self, sock: socket.socket, peer: tuple[str, int], base: dict[str, Any], limits: ServerLimits
@@ -78,17 +83,26 @@ class Connection:
         self.socket = sock
         self.peer = peer
         self.limits = limits
-        self.idle_since = clock.monotonic()
+        self.waits_since = clock.monotonic()
         self._base = base
-        self._events = _Events(limits)
-        self._parser = httptools.HttpRequestParser(self._events)
-        self._events.parser = self._parser
-        self._is_broken = False
-        self._unparsed_head_bytes = 0
+        self._parser = RequestParser(limits)
+        self._receive_timeout_seconds = -1.0
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(limits.progress_timeout_seconds)
+        )
 
     def fileno(self) -> int:
         """Return the descriptor, for a selector."""
         return self.socket.fileno()
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it has waited for too long for a request, or for the rest of one's head."""
+        limits = self.limits
+        is_inside = self._parser.is_inside_head
+        limit = limits.head_timeout_seconds if is_inside else limits.idle_timeout_seconds
+        return clock.monotonic() - self.waits_since > limit
 
     def close(self) -> None:
         """Close the connection."""
@@ -97,94 +111,194 @@ class Connection:
         except OSError:
             logger.debug("closing a connection failed", exc_info=True)
 
-    def serve(self, app: WsgiApp, is_stopping: Callable[[], bool]) -> bool:
-        """Answer requests while they come; return whether the connection is to be kept."""
+    def abort(self) -> None:
+        """End the connection under the thread that serves it."""
         try:
-            while self._serve_one(app, is_stopping):
-                if not self._events.requests and not self._is_readable_soon():
-                    self.idle_since = clock.monotonic()
-                    return True
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            logger.debug("the connection has ended already", exc_info=True)
+
+    # --- a turn ------------------------------------------------------------------------------
+
+    def serve(self, app: WsgiApp, host: Host) -> Verdict:
+        """Answer requests while they come quickly; return what is to become of the connection."""
+        turn_ends = clock.monotonic() + self.limits.turn_seconds
+        try:
+            while True:
+                request = self._next_request(is_hurried=host.is_contended())
+                if isinstance(request, Verdict):
+                    return request
+                verdict = self._answer(app, request, host)
+                if verdict is not None:
+                    return verdict
+                if host.is_contended() and clock.monotonic() > turn_ends:
+                    return self._rest()
         except BadRequestError as error:
-            self._refuse(error.status)
-        except (OSError, httptools.HttpParserError):
-            pass
-        return False
+            return self.refuse(error.status)
+        except OSError:
+            return Verdict.CLOSE
 
-    def _is_readable_soon(self) -> bool:
-        self.socket.settimeout(self.limits.linger_seconds)
-        try:
-            return bool(self.socket.recv(1, socket.MSG_PEEK))
-        except (TimeoutError, BlockingIOError):
-            return False
+    def _rest(self) -> Verdict:
+        # No selector reports what was received already.
+        return Verdict.AGAIN if self._parser.requests or self._parser.failure else Verdict.PARK
 
-    def _serve_one(self, app: WsgiApp, is_stopping: Callable[[], bool]) -> bool:
-        request = self._next_request()
-        if request is None:
-            return False
-        exchange = Exchange(self, request, is_stopping)
-        keeps_alive = exchange.run(app, self._base)
-        if not keeps_alive or not self._drain(request, exchange):
-            return False
-        self._events.requests.popleft()
-        return True
+    def _next_request(self, *, is_hurried: bool) -> Request | Verdict:
+        """Return the next request whose head is complete, or what to do without one."""
+        parser = self._parser
+        while not parser.requests or not parser.requests[0].is_head_complete:
+            if parser.failure is not None:
+                raise parser.failure
+            was_inside = parser.is_inside_head
+            try:
+                size = self._receive(
+                    self.limits.linger_seconds, HEAD_RECEIVE_BYTES, is_hurried=is_hurried
+                )
+            except BlockingIOError:
+                return Verdict.PARK
+            if not size:
+                return Verdict.CLOSE
+            if not was_inside:
+                self.waits_since = clock.monotonic()
+            elif self.is_overdue:
+                raise BadRequestError(408)
+        request = parser.requests[0]
+        if parser.failure is not None and not request.is_complete:
+            raise parser.failure
+        return request
 
-    def _next_request(self) -> Request | None:
-        deadline = clock.monotonic() + self.limits.head_timeout_seconds
-        self._unparsed_head_bytes = 0
-        while not self._events.requests or not self._events.requests[0].is_head_complete:
-            if not self.receive(deadline - clock.monotonic()):
-                return None
-            if self._unparsed_head_bytes > self.limits.head_bytes_max + RECEIVE_BYTES:
-                raise BadRequestError(431)
-        return self._events.requests[0]
+    def _receive(self, timeout_seconds: float, size_bytes: int, *, is_hurried: bool = False) -> int:
+        """Read and parse what has arrived; 0 when the client has closed.
 
-    def receive(self, timeout_seconds: float) -> bool:
-        """Read and parse what has arrived; return False when the client has closed."""
-        if timeout_seconds <= 0:
-            raise BadRequestError(408)
-        self.socket.settimeout(timeout_seconds)
-        data = self.socket.recv(RECEIVE_BYTES)
-        if not data:
-            return False
-        self._unparsed_head_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            raise BadRequestError(501) from None
-        except httptools.HttpParserCallbackError as error:
-            cause = error.__context__
-            raise (cause if isinstance(cause, BadRequestError) else BadRequestError(400)) from None
-        except httptools.HttpParserError:
-            self._is_broken = True
-            if self._events.requests and self._events.requests[0].is_head_complete:
-                raise BodyCutOffError("the body is malformed") from None
-            raise BadRequestError(400) from None
-        return True
+        Raises:
+            BlockingIOError: Nothing came in time.
+        """
+        if timeout_seconds != self._receive_timeout_seconds:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(timeout_seconds))
+            self._receive_timeout_seconds = timeout_seconds
+        flags = socket.MSG_DONTWAIT if is_hurried else 0
+        view = _buffers.view
+        size = self.socket.recv_into(view, size_bytes, flags)
+        if size:
+            self._parser.feed(view[:size])
+        return size
 
-    def _drain(self, request: Request, exchange: Exchange) -> bool:
+    def _answer(self, app: WsgiApp, request: Request, host: Host) -> Verdict | None:
+        """Answer one request; None when the next one may follow."""
+        exchange = Exchange(self, request, keeps_alive=request.keeps_alive)
+        keeps_alive = exchange.run(app, self._base, host.is_stopping)
+        if not keeps_alive or not self._drain(request):
+            is_quiet = request.is_complete and self._parser.failure is None
+            return Verdict.CLOSE if is_quiet else Verdict.CLOSE_GENTLY
+        self._parser.requests.popleft()
+        self.waits_since = clock.monotonic()
+        return None
+
+    def _drain(self, request: Request) -> bool:
         """Read what the application left of a small body; give up on a large one."""
-        left_bytes = DRAIN_BYTES_MAX
-        while True:
-            left_bytes -= sum(map(len, request.body))
+        deadline = clock.monotonic() + self.limits.drain_timeout_seconds
+        start_bytes = request.body_bytes
+        while not request.is_complete:
             request.body.clear()
-            if request.is_complete:
-                return not self._is_broken
-            if left_bytes <= 0 or exchange.awaits_continue or not self.receive(1.0):
+            left_seconds = deadline - clock.monotonic()
+            drained_bytes = request.body_bytes - start_bytes
+            if left_seconds <= 0 or drained_bytes > self.limits.drain_bytes_max:
                 return False
+            if self._parser.failure is not None:
+                return False
+            try:
+                if not self._receive(left_seconds, BODY_RECEIVE_BYTES):
+                    return False
+            except BlockingIOError:
+                return False
+        return True
 
-    def send(self, data: bytes) -> None:
-        """Send all of `data`."""
-        self.socket.settimeout(self.limits.progress_timeout_seconds)
-        self.socket.sendall(data)
+    # --- what an exchange uses -----------------------------------------------------------------
 
-    def _refuse(self, status: int) -> None:
+    def receive_body(self, request: Request) -> None:
+        """Wait for more of a request's body.
+
+        Raises:
+            BodyCutOffError: None will come.
+        """
+        if self._parser.failure is not None:
+            raise BodyCutOffError("the body is malformed")
+        try:
+            size = self._receive(self.limits.progress_timeout_seconds, BODY_RECEIVE_BYTES)
+        except BlockingIOError:
+            raise BodyCutOffError("the body stopped arriving") from None
+        except OSError as error:
+            raise BodyCutOffError("the client left before its body was complete") from error
+        if not size and not request.is_complete:
+            raise BodyCutOffError("the client closed before its body was complete")
+
+    def send(self, data: bytes, *, more: bool = False) -> None:
+        """Send all of `data`; `more` says that something follows at once.
+
+        Raises:
+            ClientGoneError: The client does not take it.
+        """
+        try:
+            self.socket.sendall(data, socket.MSG_MORE if more else 0)
+        except OSError as error:
+            raise ClientGoneError("the client does not take its answer") from error
+
+    def send_file(self, part: FileSlice, length: int) -> None:
+        """Send the first `length` bytes of a part of a file.
+
+        Raises:
+            ClientGoneError: The client does not take it.
+            EOFError: The file is shorter.
+        """
+        source, position, end = part.file.fileno(), part.offset, part.offset + length
+        while position < end:
+            count = min(SENDFILE_BYTES, end - position)
+            try:
+                sent = os.sendfile(self.socket.fileno(), source, position, count)
+            except (BlockingIOError, ConnectionError) as error:
+                raise ClientGoneError("the client does not take its answer") from error
+            if not sent:
+                raise EOFError("the file is shorter than what was promised of it")
+            position += sent
+
+    # --- the end -------------------------------------------------------------------------------
+
+    def refuse(self, status: int) -> Verdict:
+        """Answer that the request cannot be served, without the application."""
         phrase = HTTPStatus(status).phrase
         body = f"{status} {phrase}\n".encode()
         head = (
             f"HTTP/1.1 {status} {phrase}\r\nContent-Type: text/plain\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         )
+        return self.say_last(head.encode() + body)
+
+    def give_up(self) -> Verdict:
+        """End a connection that has waited for too long; one inside a request is told."""
+        return self.refuse(408) if self._parser.is_inside_head else Verdict.CLOSE
+
+    def say_last(self, data: bytes) -> Verdict:
+        """Send a last short answer to a client that may not be listening; never waits."""
         try:
-            self.send(head.encode() + body)
+            self.socket.send(data, socket.MSG_DONTWAIT)
         except OSError:
             logger.debug("a refusal did not arrive", exc_info=True)
+            return Verdict.CLOSE
+        return Verdict.CLOSE_GENTLY
+
+    def begin_close(self) -> bool:
+        """Say that nothing more is sent; return False when there is nobody to say it to."""
+        self.waits_since = clock.monotonic()
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            return False
+        return True
+
+    def discard_input(self) -> bool:
+        """Throw away what a closing client still sends; return False when it has ended."""
+        try:
+            return bool(self.socket.recv_into(_buffers.view, DISCARD_BYTES, socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False

@@ -2,36 +2,47 @@
 
 Each listener has threads of its own, so that S3 clients and peers cannot starve each other: a
 write on one node waits for the cluster port of another. A thread stays with a connection while
-requests follow each other quickly; an idle connection waits in a selector and costs no thread.
+requests follow each other quickly; a connection that is idle, slow with its head, or closing
+waits in a selector and costs no thread.
 """
 
-import contextlib
 import logging
 import queue
 import selectors
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from django.db import connections
 
 from rs3gw.common import clock
-from rs3gw.server.connection import Connection
+from rs3gw.server.connection import Connection, Host, Verdict
+from rs3gw.server.exchange import base_environ
 from rs3gw.server.protocol import ServerLimits, WsgiApp
 
 logger = logging.getLogger(__name__)
 BACKLOG = 1024
-SELECT_SECONDS = 5.0
+SWEEP_SECONDS_MAX = 5.0
+CLOSING_CONNECTIONS_MAX = 256
+ACCEPT_REST_SECONDS = 0.05
+POLL_SECONDS = 0.01
+JOIN_SECONDS = 1.0
 BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
     b"Connection: close\r\n\r\n"
 )
 
 
+def _nothing() -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerConfig:
-    """One port: where it listens, what answers, and how many threads it has."""
+    """One port: where it listens, what answers, and how many threads it has.
+
+    Attributes:
+        on_thread_end: Called in each thread when it ends, to give back what it holds.
+    """
 
     host: str
     port: int
@@ -39,42 +50,41 @@ class ListenerConfig:
     threads: int
     name: str
     limits: ServerLimits = ServerLimits()
+    on_thread_end: Callable[[], None] = _nothing
 
 
-class Listener:
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Return the socket of a port; the one place where sockets are made."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    sock.setblocking(False)
+    return sock
+
+
+class Listener(Host):
     """One port of the server."""
 
     def __init__(self, config: ListenerConfig) -> None:
         self._config = config
-        self._socket = socket.create_server(
-            (config.host, config.port), backlog=BACKLOG, reuse_port=False
-        )
-        self._socket.setblocking(False)
+        self._socket = listening_socket(config.host, config.port)
         self.port: int = self._socket.getsockname()[1]
         self._ready: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
-        self._returned: queue.SimpleQueue[Connection] = queue.SimpleQueue()
+        self._served: queue.SimpleQueue[tuple[Connection, Verdict]] = queue.SimpleQueue()
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
-        self._open_count = 0
-        self._busy_count = 0
+        self._parked: set[Connection] = set()
+        self._busy: set[Connection] = set()
+        self._closing: set[Connection] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._base = self._base_environ()
-
-    def _base_environ(self) -> dict[str, Any]:
-        return {
-            "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http",
-            "wsgi.errors": _ErrorLog(),
-            "wsgi.multithread": True,
-            "wsgi.multiprocess": False,
-            "wsgi.run_once": False,
-            "SCRIPT_NAME": "",
-            "SERVER_NAME": self._config.host,
-            "SERVER_PORT": str(self.port),
-        }
+        self._base = base_environ(config.host, self.port, _ErrorLog())
+        limits = config.limits
+        shortest = min(
+            limits.idle_timeout_seconds, limits.head_timeout_seconds, limits.closing_seconds * 4
+        )
+        self._sweep_seconds = min(SWEEP_SECONDS_MAX, max(POLL_SECONDS, shortest / 4))
 
     def start(self) -> None:
         """Start the selector and the worker threads."""
@@ -87,109 +97,172 @@ class Listener:
 
     def stop(self, drain_seconds: float) -> None:
         """Stop accepting, let running requests end for up to `drain_seconds`, and close."""
-        self._stopping.set()
-        self._wake()
+        with self._lock:
+            if self._stopping.is_set():
+                return
+            self._stopping.set()
         deadline = clock.monotonic() + drain_seconds
-        while self._busy_count and clock.monotonic() < deadline:
-            clock.sleep(0.02)
+        self._wake()
+        self._threads[0].join(drain_seconds + JOIN_SECONDS)
+        while self._busy and clock.monotonic() < deadline:
+            clock.sleep(POLL_SECONDS)
+        with self._lock:
+            for connection in self._busy:
+                connection.abort()
         for _ in range(self._config.threads):
             self._ready.put(None)
         for thread in self._threads:
-            thread.join(max(0.1, deadline - clock.monotonic()))
+            thread.join(JOIN_SECONDS)
+        while not self._served.empty():
+            self._served.get()[0].close()
+        self._wake_in.close()
+        self._wake_out.close()
+
+    def is_stopping(self) -> bool:
+        """Return whether the server is going down."""
+        return self._stopping.is_set()
+
+    def is_contended(self) -> bool:
+        """Return whether connections wait for a thread."""
+        return not self._ready.empty()
+
+    def open_count(self) -> int:
+        """Return how many connections are open."""
+        return len(self._parked) + len(self._busy)
 
     def _wake(self) -> None:
-        # A full socket means that the selector is awake already; a closed one, that it has ended.
-        with contextlib.suppress(OSError):
+        try:
             self._wake_in.send(b"x")
+        except BlockingIOError:
+            logger.debug("the selector is awake already")
+
+    # --- the selector's thread -------------------------------------------------------------
 
     def _select(self) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(self._socket, selectors.EVENT_READ, "accept")
-            selector.register(self._wake_out, selectors.EVENT_READ, "wake")
-            idle: dict[int, Connection] = {}
+            selector.register(self._socket, selectors.EVENT_READ, self._accept)
+            selector.register(self._wake_out, selectors.EVENT_READ, self._take_back)
+            sweep_at = clock.monotonic() + self._sweep_seconds
             while not self._stopping.is_set():
-                for key, _ in selector.select(SELECT_SECONDS):
-                    if key.data == "accept":
-                        self._accept(selector, idle)
-                    elif key.data == "wake":
-                        self._take_back(selector, idle)
-                    else:
-                        selector.unregister(key.fileobj)
-                        idle.pop(key.fd, None)
-                        self._ready.put(key.data)
-                self._close_stale(selector, idle)
+                self._turn(selector, max(0.0, sweep_at - clock.monotonic()))
+                if clock.monotonic() >= sweep_at:
+                    self._sweep(selector)
+                    sweep_at = clock.monotonic() + self._sweep_seconds
+            # What has arrived by now is still served.
+            self._accept(selector)
             selector.unregister(self._socket)
             self._socket.close()
-            for connection in idle.values():
+            self._turn(selector, 0)
+            for connection in self._parked | self._closing:
                 connection.close()
-            self._wake_in.close()
-            self._wake_out.close()
 
-    def _accept(self, selector: selectors.BaseSelector, idle: dict[int, Connection]) -> None:
+    def _turn(self, selector: selectors.BaseSelector, timeout_seconds: float) -> None:
+        for key, _ in selector.select(timeout_seconds):
+            connection = key.data
+            if not isinstance(connection, Connection):
+                connection(selector)
+            elif connection in self._closing:
+                if not connection.discard_input():
+                    self._forget(selector, connection)
+            else:
+                selector.unregister(connection)
+                self._parked.discard(connection)
+                self._hand_over(connection)
+
+    def _hand_over(self, connection: Connection) -> None:
+        with self._lock:
+            self._busy.add(connection)
+        self._ready.put(connection)
+
+    def _forget(self, selector: selectors.BaseSelector, connection: Connection) -> None:
+        selector.unregister(connection)
+        self._parked.discard(connection)
+        self._closing.discard(connection)
+        connection.close()
+
+    def _accept(self, selector: selectors.BaseSelector) -> None:
         while True:
             try:
                 sock, peer = self._socket.accept()
-            except (BlockingIOError, InterruptedError):
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError:
+                # Out of descriptors, mostly; the next attempt may find one.
                 logger.exception("a connection cannot be accepted")
+                clock.sleep(ACCEPT_REST_SECONDS)
                 return
-            if self._open_count >= self._config.limits.connections_max:
-                sock.settimeout(1.0)
-                try:
-                    sock.send(BUSY)
-                except OSError:
-                    logger.debug("a refused client had left", exc_info=True)
+            try:
+                connection = Connection(sock, peer[:2], self._base, self._config.limits)
+            except OSError:
                 sock.close()
                 continue
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._lock:
-                self._open_count += 1
-            connection = Connection(sock, peer[:2], self._base, self._config.limits)
-            selector.register(connection, selectors.EVENT_READ, connection)
-            idle[connection.fileno()] = connection
+            if self.open_count() >= self._config.limits.connections_max:
+                self._dismiss(selector, connection, connection.say_last(BUSY))
+            else:
+                self._park(selector, connection)
 
-    def _take_back(self, selector: selectors.BaseSelector, idle: dict[int, Connection]) -> None:
+    def _park(self, selector: selectors.BaseSelector, connection: Connection) -> None:
+        selector.register(connection, selectors.EVENT_READ, connection)
+        self._parked.add(connection)
+
+    def _dismiss(
+        self, selector: selectors.BaseSelector, connection: Connection, verdict: Verdict
+    ) -> None:
+        is_gentle = verdict is Verdict.CLOSE_GENTLY and not self._stopping.is_set()
+        if len(self._closing) >= CLOSING_CONNECTIONS_MAX or not is_gentle:
+            connection.close()
+        elif connection.begin_close():
+            selector.register(connection, selectors.EVENT_READ, connection)
+            self._closing.add(connection)
+        else:
+            connection.close()
+
+    def _take_back(self, selector: selectors.BaseSelector) -> None:
+        """Take the connections that threads have done with."""
         self._wake_out.recv(4096)
-        while not self._returned.empty():
-            connection = self._returned.get()
-            selector.register(connection, selectors.EVENT_READ, connection)
-            idle[connection.fileno()] = connection
+        while not self._served.empty():
+            connection, verdict = self._served.get()
+            if verdict is Verdict.PARK:
+                self._park(selector, connection)
+            else:
+                self._dismiss(selector, connection, verdict)
 
-    def _close_stale(self, selector: selectors.BaseSelector, idle: dict[int, Connection]) -> None:
-        limit = clock.monotonic() - self._config.limits.idle_timeout_seconds
-        stale = [(fd, c) for fd, c in idle.items() if c.idle_since < limit]
-        for fd, connection in stale:
+    def _sweep(self, selector: selectors.BaseSelector) -> None:
+        """Close what has waited for too long."""
+        oldest = clock.monotonic() - self._config.limits.closing_seconds
+        for connection in [c for c in self._closing if c.waits_since < oldest]:
+            self._forget(selector, connection)
+        for connection in [c for c in self._parked if c.is_overdue]:
             selector.unregister(connection)
-            del idle[fd]
-            self._discard(connection)
+            self._parked.discard(connection)
+            self._dismiss(selector, connection, connection.give_up())
 
-    def _discard(self, connection: Connection) -> None:
-        connection.close()
-        with self._lock:
-            self._open_count -= 1
+    # --- the worker threads ------------------------------------------------------------------
 
     def _work(self) -> None:
-        while True:
-            connection = self._ready.get()
-            if connection is None:
-                connections.close_all()
-                return
-            with self._lock:
-                self._busy_count += 1
-            try:
-                is_kept = connection.serve(self._config.app, self._stopping.is_set)
-            except Exception:
-                logger.exception("a connection failed")
-                is_kept = False
-            finally:
-                with self._lock:
-                    self._busy_count -= 1
-            if is_kept and not self._stopping.is_set():
-                self._returned.put(connection)
-                self._wake()
-            else:
-                self._discard(connection)
+        try:
+            while (connection := self._ready.get()) is not None:
+                self._serve(connection)
+        finally:
+            self._config.on_thread_end()
+
+    def _serve(self, connection: Connection) -> None:
+        try:
+            verdict = connection.serve(self._config.app, self)
+        except Exception:
+            logger.exception("a connection failed")
+            verdict = Verdict.CLOSE
+        if verdict is Verdict.AGAIN:
+            self._ready.put(connection)
+            return
+        with self._lock:
+            self._busy.discard(connection)
+            is_over = verdict is Verdict.CLOSE or self._stopping.is_set()
+        if is_over:
+            connection.close()
+        else:
+            self._served.put((connection, verdict))
+            self._wake()
 
 
 class _ErrorLog:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-RECEIVE_BYTES = 256 * 1024
-
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -23,6 +21,12 @@ class ServerLimits:
         progress_timeout_seconds: Longest pause while a body is received or an answer is sent.
         idle_timeout_seconds: How long an idle connection is kept.
         linger_seconds: How long a thread waits for the next request before it turns to others.
+        turn_seconds: How long a thread stays with a busy connection while others wait for one.
+        drain_bytes_max: The rest of a body that is read for the connection's sake, not the
+            application's; with more than that to come, the connection is closed.
+        drain_timeout_seconds: How long that may take.
+        closing_seconds: How long a client that still sends is heard out before its connection
+            goes, so that it can read the answer.
     """
 
     connections_max: int = 1000
@@ -32,10 +36,18 @@ class ServerLimits:
     progress_timeout_seconds: float = 30.0
     idle_timeout_seconds: float = 75.0
     linger_seconds: float = 0.01
+    turn_seconds: float = 0.01
+    drain_bytes_max: int = 64 * 1024
+    drain_timeout_seconds: float = 2.0
+    closing_seconds: float = 2.0
 
 
-class BodyCutOffError(ConnectionError):
-    """The client left, or fell silent, before its body was complete."""
+class ClientGoneError(ConnectionError):
+    """The client left, or takes nothing of its answer any more."""
+
+
+class BodyCutOffError(ClientGoneError):
+    """The client left, fell silent or sent nonsense before its body was complete."""
 
 
 class BadRequestError(Exception):
@@ -48,7 +60,16 @@ class BadRequestError(Exception):
 
 @dataclass(slots=True)
 class Request:
-    """A request as it is parsed."""
+    """A request as it is parsed.
+
+    Attributes:
+        target: Request target, byte for byte.
+        headers: Names and values as sent, in order; trailers are not among them.
+        keeps_alive: The client wants to go on after this request.
+        body: Pieces that have arrived and were not yet read.
+        body_bytes: How much of the body has arrived.
+        content_length: Declared length of the body; None when it is chunked.
+    """
 
     target: bytes = b""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -58,3 +79,5 @@ class Request:
     is_head_complete: bool = False
     is_complete: bool = False
     body: deque[bytes] = field(default_factory=deque)
+    body_bytes: int = 0
+    content_length: int | None = 0

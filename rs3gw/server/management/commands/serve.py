@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
 
 from rs3gw.common.errors import Rs3gwError
 from rs3gw.server import first_start
@@ -62,6 +63,7 @@ def _listeners() -> list[ListenerConfig]:
             threads=settings.RS3GW_HTTP_THREADS,
             name="s3",
             limits=limits,
+            on_thread_end=connections.close_all,
         )
     ]
     if settings.RS3GW_CLUSTER_ENABLED:
@@ -74,6 +76,7 @@ def _listeners() -> list[ListenerConfig]:
                 threads=settings.RS3GW_PEER_THREADS,
                 name="cluster",
                 limits=limits,
+                on_thread_end=connections.close_all,
             )
         )
     return configs

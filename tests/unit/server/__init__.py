@@ -1,0 +1,1 @@
+"""Tests of the HTTP parser and of development clusters as values."""
