@@ -1,5 +1,6 @@
 """S3's error codes, their statuses, and the XML they are written in."""
 
+from collections.abc import Mapping
 from html import escape
 
 from rs3gw.common.errors import Rs3gwError
@@ -23,6 +24,7 @@ STATUSES = {
     "InvalidDigest": 400,
     "InvalidLocationConstraint": 400,
     "InvalidPart": 400,
+    "InvalidPartNumber": 416,
     "InvalidPartOrder": 400,
     "InvalidRange": 416,
     "InvalidRequest": 400,
@@ -33,6 +35,14 @@ STATUSES = {
     "MetadataTooLarge": 400,
     "MethodNotAllowed": 405,
     "MissingContentLength": 411,
+    "NoSuchObjectLockConfiguration": 404,
+    "NoSuchPublicAccessBlockConfiguration": 404,
+    "NoSuchWebsiteConfiguration": 404,
+    "ObjectLockConfigurationNotFoundError": 404,
+    "OwnershipControlsNotFoundError": 404,
+    "ReplicationConfigurationNotFoundError": 404,
+    "InvalidBucketState": 409,
+    "AccessControlListNotSupported": 400,
     "NoSuchBucket": 404,
     "NoSuchBucketPolicy": 404,
     "NoSuchKey": 404,
@@ -51,11 +61,18 @@ STATUSES = {
 
 
 class S3Error(Rs3gwError):
-    """An S3 request that is answered with an error."""
+    """An S3 request that is answered with an error.
 
-    def __init__(self, code: str, message: str = "") -> None:
+    Attributes:
+        headers: Headers of the answer, such as `x-amz-delete-marker`.
+    """
+
+    def __init__(
+        self, code: str, message: str = "", *, headers: Mapping[str, str] | None = None
+    ) -> None:
         assert code in STATUSES, code
         self.code = code
+        self.headers = dict(headers or {})
         super().__init__(message or code)
 
 

@@ -5,7 +5,15 @@ from collections.abc import Callable, Mapping
 from django.http.response import HttpResponseBase
 
 from rs3gw.s3.auth import Identity
-from rs3gw.s3.operations import buckets, listing, multipart, objects, reading
+from rs3gw.s3.operations import (
+    attributes,
+    buckets,
+    listing,
+    multipart,
+    objects,
+    reading,
+    settings,
+)
 from rs3gw.s3.request import S3Request
 
 Operation = Callable[[S3Request, Identity], HttpResponseBase]
@@ -18,17 +26,30 @@ OPERATIONS: Mapping[str, Operation] = {
     "CreateMultipartUpload": multipart.create,
     "DeleteBucket": buckets.delete,
     "DeleteBucketPolicy": buckets.delete_policy,
+    "DeleteBucketReplication": settings.delete_replication,
     "DeleteBucketTagging": buckets.delete_tagging,
     "DeleteObject": objects.delete_object,
+    "DeleteBucketWebsite": settings.delete_website,
     "DeleteObjects": objects.delete_objects,
+    "DeleteObjectTagging": attributes.delete_tagging,
+    "GetBucketAccelerateConfiguration": settings.get_accelerate,
     "GetBucketAcl": buckets.get_acl,
     "GetBucketLocation": buckets.get_location,
     "GetBucketPolicy": buckets.get_policy,
     "GetBucketTagging": buckets.get_tagging,
-    "GetBucketVersioning": buckets.get_versioning,
+    "GetBucketLogging": settings.get_logging,
+    "GetBucketNotificationConfiguration": settings.get_notification,
+    "GetBucketReplication": settings.get_replication,
+    "GetBucketRequestPayment": settings.get_request_payment,
+    "GetBucketVersioning": settings.get_versioning,
+    "GetBucketWebsite": settings.get_website,
     "GetObject": reading.get_object,
     "GetObjectAcl": reading.get_acl,
-    "GetObjectTagging": reading.get_tagging,
+    "GetObjectAttributes": reading.get_attributes,
+    "GetObjectLegalHold": attributes.get_legal_hold,
+    "GetObjectLockConfiguration": settings.get_object_lock,
+    "GetObjectRetention": attributes.get_retention,
+    "GetObjectTagging": attributes.get_tagging,
     "HeadBucket": buckets.head,
     "HeadObject": reading.head_object,
     "ListBuckets": listing.list_buckets,
@@ -38,7 +59,16 @@ OPERATIONS: Mapping[str, Operation] = {
     "ListParts": multipart.list_parts,
     "PutBucketPolicy": buckets.put_policy,
     "PutBucketTagging": buckets.put_tagging,
+    "PutBucketLogging": settings.put_logging,
+    "PutBucketNotificationConfiguration": settings.put_notification,
+    "PutBucketReplication": settings.put_replication,
+    "PutBucketRequestPayment": settings.put_request_payment,
+    "PutBucketVersioning": settings.put_versioning,
     "PutObject": objects.put_object,
+    "PutObjectLegalHold": attributes.put_legal_hold,
+    "PutObjectLockConfiguration": settings.put_object_lock,
+    "PutObjectRetention": attributes.put_retention,
+    "PutObjectTagging": attributes.put_tagging,
     "UploadPart": multipart.put_part,
     "UploadPartCopy": multipart.copy_part,
 }

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from replication import services
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.body import read_document
-from rs3gw.s3.core import names, xml
+from rs3gw.s3.core import locks, names, xml
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.operations.answers import empty, private_acl, xml_answer
 from rs3gw.s3.request import S3Request
@@ -27,7 +27,11 @@ def bucket_of(request: S3Request) -> Bucket:
     Raises:
         NoSuchBucket: There is none.
     """
-    return selectors.get_bucket(request.target.bucket)
+    bucket = request.found.get("bucket")
+    if bucket is None:
+        bucket = request.found["bucket"] = selectors.get_bucket(request.target.bucket)
+    assert isinstance(bucket, Bucket)
+    return bucket
 
 
 def create(request: S3Request, caller: Identity) -> HttpResponse:
@@ -41,14 +45,27 @@ def create(request: S3Request, caller: Identity) -> HttpResponse:
             f"This node is in region {settings.RS3GW_REGION}; it cannot create a bucket elsewhere.",
         )
     try:
-        services.create_bucket(name=name, owner=caller.owner)
+        bucket = services.create_bucket(name=name, owner=caller.owner)
     except BucketAlreadyOwnedByYou:
         # The oldest region of S3 answers a repeated creation with success, and clients rely on it.
         if settings.RS3GW_REGION != CLASSIC_REGION:
             raise
+    else:
+        for setting, text in first_settings(request).items():
+            services.put_bucket_setting(
+                bucket=bucket, name=setting, value=text, author=caller.access_key_id
+            )
     response = empty()
     response["Location"] = f"/{name}"
     return response
+
+
+def first_settings(request: S3Request) -> dict[str, str]:
+    """Return the settings that a bucket gets with its creation."""
+    if request.headers.get("x-amz-bucket-object-lock-enabled", "").lower() != "true":
+        return {}
+    lock = locks.configuration_xml(locks.LockConfiguration())
+    return {"versioning": "Enabled", "object_lock": lock.decode()}
 
 
 def head(request: S3Request, caller: Identity) -> HttpResponse:
@@ -72,19 +89,13 @@ def get_location(request: S3Request, caller: Identity) -> HttpResponse:
     return xml_answer(xml.document("LocationConstraint", constraint))
 
 
-def get_versioning(request: S3Request, caller: Identity) -> HttpResponse:
-    """GetBucketVersioning: never enabled yet."""
-    bucket_of(request)
-    return xml_answer(xml.document("VersioningConfiguration"))
-
-
 def get_acl(request: S3Request, caller: Identity) -> HttpResponse:
     """GetBucketAcl."""
     return private_acl(bucket_of(request).owner)
 
 
 def get_policy(request: S3Request, caller: Identity) -> HttpResponse:
-    """GetBucketPolicy: the text as it was put."""
+    """GetBucketPolicy: the text as it was put, byte for byte."""
     text = services.get_bucket_setting(bucket_of(request), "policy")
     if text is None:
         raise S3Error("NoSuchBucketPolicy", "The bucket policy does not exist")
