@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from django.http.response import HttpResponseBase
 
 from rs3gw.s3.auth import Identity
-from rs3gw.s3.operations import buckets, listing, multipart, objects, reading
+from rs3gw.s3.operations import buckets, cors, listing, multipart, objects, reading
 from rs3gw.s3.request import S3Request
 
 Operation = Callable[[S3Request, Identity], HttpResponseBase]
@@ -17,11 +17,13 @@ OPERATIONS: Mapping[str, Operation] = {
     "CreateBucket": buckets.create,
     "CreateMultipartUpload": multipart.create,
     "DeleteBucket": buckets.delete,
+    "DeleteBucketCors": cors.delete_cors,
     "DeleteBucketPolicy": buckets.delete_policy,
     "DeleteBucketTagging": buckets.delete_tagging,
     "DeleteObject": objects.delete_object,
     "DeleteObjects": objects.delete_objects,
     "GetBucketAcl": buckets.get_acl,
+    "GetBucketCors": cors.get_cors,
     "GetBucketLocation": buckets.get_location,
     "GetBucketPolicy": buckets.get_policy,
     "GetBucketTagging": buckets.get_tagging,
@@ -36,6 +38,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "ListObjects": listing.list_objects,
     "ListObjectVersions": listing.list_versions,
     "ListParts": multipart.list_parts,
+    "PutBucketCors": cors.put_cors,
     "PutBucketPolicy": buckets.put_policy,
     "PutBucketTagging": buckets.put_tagging,
     "PutObject": objects.put_object,
