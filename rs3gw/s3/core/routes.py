@@ -51,6 +51,9 @@ BUCKET = {
     ("GET", "replication"): "GetBucketReplication",
     ("PUT", "replication"): "PutBucketReplication",
     ("DELETE", "replication"): "DeleteBucketReplication",
+    ("GET", "cors"): "GetBucketCors",
+    ("PUT", "cors"): "PutBucketCors",
+    ("DELETE", "cors"): "DeleteBucketCors",
 }
 OBJECT = {
     ("GET", ""): "GetObject",

@@ -6,8 +6,10 @@ from django.http.response import HttpResponseBase
 
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.operations import (
+    acl,
     attributes,
     buckets,
+    cors,
     listing,
     multipart,
     objects,
@@ -25,6 +27,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "CreateBucket": buckets.create,
     "CreateMultipartUpload": multipart.create,
     "DeleteBucket": buckets.delete,
+    "DeleteBucketCors": cors.delete_cors,
     "DeleteBucketPolicy": buckets.delete_policy,
     "DeleteBucketReplication": settings.delete_replication,
     "DeleteBucketTagging": buckets.delete_tagging,
@@ -34,6 +37,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "DeleteObjectTagging": attributes.delete_tagging,
     "GetBucketAccelerateConfiguration": settings.get_accelerate,
     "GetBucketAcl": buckets.get_acl,
+    "GetBucketCors": cors.get_cors,
     "GetBucketLocation": buckets.get_location,
     "GetBucketPolicy": buckets.get_policy,
     "GetBucketTagging": buckets.get_tagging,
@@ -57,6 +61,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "ListObjects": listing.list_objects,
     "ListObjectVersions": listing.list_versions,
     "ListParts": multipart.list_parts,
+    "PutBucketCors": cors.put_cors,
     "PutBucketPolicy": buckets.put_policy,
     "PutBucketTagging": buckets.put_tagging,
     "PutBucketLogging": settings.put_logging,
