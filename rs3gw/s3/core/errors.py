@@ -6,6 +6,7 @@ from html import escape
 from rs3gw.common.errors import Rs3gwError
 
 STATUSES = {
+    "AccessControlListNotSupported": 400,
     "AccessDenied": 403,
     "AccessForbidden": 403,
     "AuthorizationHeaderMalformed": 400,
@@ -22,6 +23,7 @@ STATUSES = {
     "InternalError": 500,
     "InvalidAccessKeyId": 403,
     "InvalidArgument": 400,
+    "InvalidBucketAclWithObjectOwnership": 400,
     "InvalidBucketName": 400,
     "InvalidDigest": 400,
     "InvalidLocationConstraint": 400,
@@ -32,6 +34,7 @@ STATUSES = {
     "InvalidRequest": 400,
     "InvalidTag": 400,
     "KeyTooLongError": 400,
+    "MalformedACLError": 400,
     "MalformedPolicy": 400,
     "MalformedXML": 400,
     "MetadataTooLarge": 400,
@@ -50,16 +53,19 @@ STATUSES = {
     "NoSuchCORSConfiguration": 404,
     "NoSuchKey": 404,
     "NoSuchLifecycleConfiguration": 404,
+    "NoSuchPublicAccessBlockConfiguration": 404,
     "NoSuchTagSet": 404,
     "NoSuchUpload": 404,
     "NoSuchVersion": 404,
     "NotImplemented": 501,
+    "OwnershipControlsNotFoundError": 404,
     "PreconditionFailed": 412,
     "RequestTimeTooSkewed": 403,
     "RequestTimeout": 400,
     "ServiceUnavailable": 503,
     "SignatureDoesNotMatch": 403,
     "SlowDown": 503,
+    "UnresolvableGrantByEmailAddress": 400,
     "XAmzContentSHA256Mismatch": 400,
 }
 
