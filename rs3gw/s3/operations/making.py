@@ -8,6 +8,7 @@ from rs3gw.s3 import bucket_config
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.core import locks
 from rs3gw.s3.core.errors import S3Error
+from rs3gw.s3.operations.acl import new_object_acl
 from rs3gw.s3.operations.headers import object_headers
 from rs3gw.s3.request import S3Request
 from rs3gw.storage.core.objects import ObjectHeaders
@@ -15,13 +16,17 @@ from rs3gw.storage.models import Bucket
 
 
 def new_headers(request: S3Request, caller: Identity, bucket: Bucket) -> ObjectHeaders:
-    """Return the headers, owner and lock of a new version.
+    """Return the headers, owner, access list and lock of a new version.
 
     Raises:
         S3Error: What the request asks for cannot be.
     """
+    owner, acl = new_object_acl(request.headers, bucket, caller.owner)
     return replace(
-        object_headers(request), owner=caller.owner, lock=new_lock(request.headers, bucket)
+        object_headers(request),
+        owner=owner,
+        acl=acl,
+        lock=new_lock(request.headers, bucket),
     )
 
 

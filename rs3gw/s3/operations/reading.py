@@ -9,7 +9,7 @@ from rs3gw.s3.core import xml
 from rs3gw.s3.core.conditions import check_read
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.core.ranges import parse_range
-from rs3gw.s3.operations.answers import empty, http_date, private_acl, xml_answer
+from rs3gw.s3.operations.answers import empty, http_date, xml_answer
 from rs3gw.s3.operations.buckets import bucket_of
 from rs3gw.s3.operations.headers import apply_overrides, describe, describe_checksums
 from rs3gw.s3.operations.versions import describe_version, entry_of
@@ -81,12 +81,6 @@ def _part_span(part: str, entry: Entry) -> tuple[int, int] | None:
             return start, info.size_bytes
         start += info.size_bytes
     raise S3Error("InvalidPartNumber", "The requested partnumber is not satisfiable")
-
-
-def get_acl(request: S3Request, caller: Identity) -> HttpResponse:
-    """GetObjectAcl."""
-    entry_of(request)
-    return private_acl(bucket_of(request).owner)
 
 
 def get_attributes(request: S3Request, caller: Identity) -> HttpResponse:

@@ -1,5 +1,7 @@
 """Settings of a bucket that are a document: put, kept, given back."""
 
+import json
+
 from django.http import HttpResponse
 
 from replication import services
@@ -8,6 +10,7 @@ from rs3gw.s3.auth import Identity
 from rs3gw.s3.body import read_document
 from rs3gw.s3.core import locks, xml
 from rs3gw.s3.core.errors import S3Error
+from rs3gw.s3.core.policy import is_public, parse_bucket_policy
 from rs3gw.s3.operations.answers import empty, xml_answer
 from rs3gw.s3.operations.buckets import bucket_of
 from rs3gw.s3.request import S3Request
@@ -28,12 +31,56 @@ def put(
     return empty(status)
 
 
+def put_json(request: S3Request, caller: Identity, name: str, value: object) -> HttpResponse:
+    """Keep a setting that is a JSON value on every node, and answer."""
+    return put(request, caller, name, json.dumps(value))
+
+
 def delete(request: S3Request, caller: Identity, name: str) -> HttpResponse:
     """Remove a setting on every node, and answer."""
     services.delete_bucket_setting(
         bucket=bucket_of(request), name=name, author=caller.access_key_id
     )
     return empty(204)
+
+
+# --- policy --------------------------------------------------------------------------------------
+
+
+def get_policy(request: S3Request, caller: Identity) -> HttpResponse:
+    """GetBucketPolicy: the text as it was put, byte for byte."""
+    return HttpResponse(_policy_text(request), content_type="application/json")
+
+
+def _policy_text(request: S3Request) -> str:
+    text = text_of(request, "policy")
+    if text is None:
+        raise S3Error("NoSuchBucketPolicy", "The bucket policy does not exist")
+    return text
+
+
+def put_policy(request: S3Request, caller: Identity) -> HttpResponse:
+    """PutBucketPolicy."""
+    bucket = bucket_of(request)
+    body = read_document(request, caller)
+    policy = parse_bucket_policy(body, bucket=bucket.name)
+    block = bucket_config.of(bucket).public_access_block
+    if block.block_public_policy and is_public(policy):
+        raise S3Error("AccessDenied", "Public policies are blocked on this bucket.")
+    return put(request, caller, "policy", body.decode(), 204)
+
+
+def delete_policy(request: S3Request, caller: Identity) -> HttpResponse:
+    """DeleteBucketPolicy."""
+    return delete(request, caller, "policy")
+
+
+def get_policy_status(request: S3Request, caller: Identity) -> HttpResponse:
+    """GetBucketPolicyStatus: whether the policy makes the bucket public."""
+    _policy_text(request)
+    policy = bucket_config.of(bucket_of(request)).policy
+    answer = str(policy is not None and is_public(policy)).lower()
+    return xml_answer(xml.document("PolicyStatus", xml.tag("IsPublic", answer)))
 
 
 # --- versioning and object lock ------------------------------------------------------------------
