@@ -84,7 +84,12 @@ def _metadata(request: S3Request) -> dict[str, str]:
 
 
 def _plain(value: str) -> str:
-    text = value.encode("utf-8", "replace").decode()
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        # Old clients send ISO 8859-1, as HTTP/1.1 first had it.
+        text = raw.decode("latin-1")
     if not text.startswith("=?"):
         return text
     try:
