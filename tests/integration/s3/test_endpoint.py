@@ -219,11 +219,9 @@ def exchange(node, request):
         return answer
 
 
-def test_an_unsigned_request_is_refused_before_its_body(node):
-    request = (
-        b"PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n"
-    )
-    answer = exchange(node, request)
+def test_an_unsigned_request_is_refused_before_its_body(node, bucket):
+    head = "Host: h\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n"
+    answer = exchange(node, f"PUT /{bucket}/k HTTP/1.1\r\n{head}".encode())
     assert answer.startswith(b"HTTP/1.1 403 ")
     assert b"100 Continue" not in answer
     assert parse(answer.partition(b"\r\n\r\n")[2]).findtext("Code") == "AccessDenied"
@@ -242,9 +240,9 @@ def test_signature_version_2_is_refused_by_name(node, request_bytes):
     assert b"AWS4-HMAC-SHA256" in answer
 
 
-def test_a_head_that_fails_has_no_body(node):
+def test_a_head_that_fails_has_no_body(node, bucket):
     connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=10)
-    connection.request("HEAD", "/b/k")
+    connection.request("HEAD", f"/{bucket}/k")
     answer = connection.getresponse()
     assert answer.status == 403
     assert answer.read() == b""
