@@ -44,9 +44,19 @@ def new_access_key_id() -> str:
     return "RS" + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(18))
 
 
+def new_canonical_id() -> str:
+    """Return a random canonical user id: 64 hexadecimal digits, as Amazon's look."""
+    return secrets.token_hex(32)
+
+
 def new_secret_key() -> str:
     """Return a 40-character secret access key of 238 random bits."""
     return "".join(secrets.choice(_SECRET_ALPHABET) for _ in range(40))
+
+
+def new_version_id() -> str:
+    """Return the id of an object version: 32 random hexadecimal digits."""
+    return secrets.token_hex(16)
 
 
 def new_upload_id(node_id: str) -> str:

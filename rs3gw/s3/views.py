@@ -57,6 +57,8 @@ def _failure(request: S3Request, error: Rs3gwError) -> HttpResponse:
     response = HttpResponse(status=status, content_type="application/xml")
     if isinstance(error, WriteIndeterminate):
         response["x-rs3gw-write-outcome"] = error.outcome()
+    for name, value in getattr(error, "headers", {}).items():
+        response[name] = value
     if status == 503:
         response["Retry-After"] = "1"
     if request.method != "HEAD" and status != 304:

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from replication import services
+from rs3gw.s3 import bucket_config
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.body import read_document
 from rs3gw.s3.core import cors
@@ -52,7 +53,7 @@ def delete_cors(request: S3Request, caller: Identity) -> HttpResponse:
 
 def rules_of(bucket: Bucket) -> tuple[cors.CorsRule, ...]:
     """Return a bucket's rules, none when it has no setting."""
-    text = services.get_bucket_setting(bucket, SETTING)
+    text = bucket_config.of(bucket).texts.get(SETTING)
     return () if text is None else _rules(text)
 
 
@@ -83,9 +84,9 @@ def preflight(request: S3Request) -> HttpResponse:
     if answer is None:
         raise S3Error(
             "AccessForbidden",
-            "CORSResponse: This CORS request is not allowed. This is usually because the "
-            "evalution of Origin, request method / Access-Control-Request-Method or "
-            "Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
+            "CORSResponse: This CORS request is not allowed. No rule of the bucket's CORS "
+            "configuration matches its Origin, Access-Control-Request-Method and "
+            "Access-Control-Request-Headers.",
         )
     response = empty()
     _set(response, answer)

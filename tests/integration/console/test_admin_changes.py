@@ -14,6 +14,7 @@ from replication.models import (
     ReplicationRegion,
 )
 from rs3gw.common import secretbox
+from rs3gw.s3 import services as s3
 from rs3gw.s3.models import AccessKey
 from rs3gw.storage.models import Bucket, BucketState
 
@@ -208,6 +209,7 @@ def test_the_history_of_a_region_says_who_changed_it(console, region):
 
 
 def test_an_access_key_shows_its_secret_once(console):
+    s3.create_user(user_id="olga")
     answer = add(console, "s3_accesskey", name="backup", account="olga")
 
     key = AccessKey.objects.get()

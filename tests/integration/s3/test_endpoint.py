@@ -158,7 +158,8 @@ def test_buckets(s3, bucket):
 
 def test_policy_and_tags_of_a_bucket(s3, bucket):
     assert code_of(s3.get_bucket_policy, Bucket=bucket) == "NoSuchBucketPolicy"
-    policy = '{"Version": "2012-10-17",  "Statement": []}'
+    statement = f'{{"Effect":"Deny", "Principal":"*","Action":"s3:DeleteObject", "Resource":"arn:aws:s3:::{bucket}/x"}}'
+    policy = f'{{"Version": "2012-10-17",  "Statement": [ {statement}]}}'
     s3.put_bucket_policy(Bucket=bucket, Policy=policy)
     assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == policy
     s3.delete_bucket_policy(Bucket=bucket)
@@ -203,7 +204,7 @@ def test_presigned_urls(s3, bucket):
 
 
 def test_what_is_not_built_answers_in_xml(s3, bucket):
-    assert code_of(s3.get_bucket_cors, Bucket=bucket) == "NotImplemented"
+    assert code_of(s3.list_bucket_metrics_configurations, Bucket=bucket) == "NotImplemented"
 
 
 def exchange(node, request):
