@@ -23,6 +23,7 @@ from rs3gw.s3.core.ownership import (
     parse_public_access_block,
 )
 from rs3gw.s3.core.policy import Policy, parse_bucket_policy
+from rs3gw.storage.core.objects import Entry
 from rs3gw.storage.models import Bucket
 
 KEPT_MAX = 10_000
@@ -56,6 +57,14 @@ class BucketConfig:
         """Return the bucket's access control list; private where none was set."""
         owner = bucket.owner
         return self.acl or canned_acl("private", owner=owner, bucket_owner=owner)
+
+
+def acl_of_object(entry: Entry, bucket: Bucket) -> Acl:
+    """Return the access control list of an object; private where none was set."""
+    if entry.headers.acl:
+        return acl_from_json(entry.headers.acl)
+    owner = entry.headers.owner or bucket.owner
+    return canned_acl("private", owner=owner, bucket_owner=bucket.owner)
 
 
 _kept: dict[int, tuple[int, BucketConfig]] = {}

@@ -34,7 +34,7 @@ class S3Request:
     raw_query: str
     headers: Mapping[str, str]
     environ: Mapping[str, Any]
-    found: dict[str, Any] = field(default_factory=dict)
+    found: dict[object, Any] = field(default_factory=dict)
     request_id: str = field(default_factory=lambda: ids.uuid7().replace("-", "").upper()[:16])
 
     @classmethod

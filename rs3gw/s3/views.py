@@ -12,7 +12,7 @@ from rs3gw.common.errors import Rs3gwError
 from rs3gw.s3 import auth, metrics
 from rs3gw.s3.core import names
 from rs3gw.s3.core.errors import S3Error, error_xml, status_of
-from rs3gw.s3.operations import OPERATIONS
+from rs3gw.s3.operations import OPERATIONS, access
 from rs3gw.s3.request import S3Request
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ def endpoint(request: HttpRequest) -> HttpResponseBase:
 
 def _run(request: S3Request, operation: str) -> HttpResponseBase:
     caller = auth.authenticate(request)
+    access.check(request, caller, operation)
     if request.target.key:
         names.check_key(request.target.key)
     return OPERATIONS[operation](request, caller)

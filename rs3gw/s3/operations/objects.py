@@ -14,13 +14,20 @@ from rs3gw.s3.body import read_document, receive
 from rs3gw.s3.core import locks, names, xml
 from rs3gw.s3.core.conditions import check_read, check_write
 from rs3gw.s3.core.errors import S3Error
+from rs3gw.s3.operations import access
 from rs3gw.s3.operations.answers import empty, iso, xml_answer
 from rs3gw.s3.operations.attributes import wants_bypass
 from rs3gw.s3.operations.buckets import bucket_of
 from rs3gw.s3.operations.headers import describe_checksums, request_tags
 from rs3gw.s3.operations.lifecycle import describe_expiration
 from rs3gw.s3.operations.making import new_headers
-from rs3gw.s3.operations.versions import checked_version, describe_version, find, version_of
+from rs3gw.s3.operations.versions import (
+    checked_version,
+    describe_version,
+    find,
+    find_kept,
+    version_of,
+)
 from rs3gw.s3.request import S3Request
 from rs3gw.storage import selectors
 from rs3gw.storage.core.objects import Entry, ObjectHeaders
@@ -79,7 +86,7 @@ def source_address(request: S3Request) -> tuple[str, str, str | None]:
     return bucket_name, key, checked_version(version or None)
 
 
-def source_entry(request: S3Request) -> Entry:
+def source_entry(request: S3Request, caller: Identity) -> Entry:
     """Return the version that a copy reads.
 
     Raises:
@@ -88,15 +95,15 @@ def source_entry(request: S3Request) -> Entry:
     """
     bucket_name, key, version_id = source_address(request)
     bucket = selectors.get_bucket(bucket_name)
-    if version_id is not None:
-        current = selectors.find_version(bucket, key, version_id)
-        if current is not None and current.is_delete_marker:
-            raise S3Error(
-                "InvalidRequest",
-                "The source of a copy request may not specifically refer to a "
-                "delete marker by version id.",
-            )
-    entry = find(bucket, key, version_id)
+    current = find_kept(request, bucket, key, version_id)
+    access.require_source(request, caller, access.Target(bucket, key, version_id), current)
+    if version_id is not None and current is not None and current.is_delete_marker:
+        raise S3Error(
+            "InvalidRequest",
+            "The source of a copy request may not specifically refer to a "
+            "delete marker by version id.",
+        )
+    entry = find(request, bucket, key, version_id)
     is_sent = check_read(
         request.headers,
         etag=entry.etag,
@@ -158,7 +165,7 @@ def _check_self_copy(request: S3Request, source: Entry, headers: ObjectHeaders) 
 def copy_object(request: S3Request, caller: Identity) -> HttpResponse:
     """CopyObject."""
     bucket = bucket_of(request)
-    source = source_entry(request)
+    source = source_entry(request, caller)
     headers = _copied_headers(request, source, new_headers(request, caller, bucket))
     if source.bucket_id == bucket.pk and source.key == request.target.key:
         _check_self_copy(request, source, headers)
@@ -234,12 +241,12 @@ def delete_objects(request: S3Request, caller: Identity) -> HttpResponse:
         raise S3Error("InvalidRequest", "Missing required header for this request: Content-MD5")
     items, is_quiet = xml.parse_delete(read_document(request, caller))
     services.preflight()
-    results = [_delete_one(request, item) for item in items]
+    results = [_delete_one(request, caller, item) for item in items]
     shown = (text for is_error, text in results if is_error or not is_quiet)
     return xml_answer(xml.document("DeleteResult", *shown))
 
 
-def _delete_one(request: S3Request, item: xml.DeleteItem) -> tuple[bool, str]:
+def _delete_one(request: S3Request, caller: Identity, item: xml.DeleteItem) -> tuple[bool, str]:
     """Delete one of many; return whether that failed, and its element of the answer."""
     named = xml.tag("Key", item.key)
     if item.version_id is not None:
@@ -247,6 +254,9 @@ def _delete_one(request: S3Request, item: xml.DeleteItem) -> tuple[bool, str]:
     try:
         names.check_key(item.key)
         version_id = checked_version(item.version_id)
+        target = access.Target(bucket_of(request), item.key, version_id)
+        action = "s3:DeleteObject" if version_id is None else "s3:DeleteObjectVersion"
+        access.require(request, caller, action, target)
         needs_check = version_id is not None or item.etag is not None
         deleted = services.delete_object(
             bucket=bucket_of(request),

@@ -158,7 +158,10 @@ def test_buckets(s3, bucket):
 
 def test_policy_and_tags_of_a_bucket(s3, bucket):
     assert code_of(s3.get_bucket_policy, Bucket=bucket) == "NoSuchBucketPolicy"
-    statement = f'{{"Effect":"Deny", "Principal":"*","Action":"s3:DeleteObject", "Resource":"arn:aws:s3:::{bucket}/x"}}'
+    statement = (
+        '{"Effect":"Deny", "Principal":"*","Action":"s3:DeleteObject", '
+        f'"Resource":"arn:aws:s3:::{bucket}/x"}}'
+    )
     policy = f'{{"Version": "2012-10-17",  "Statement": [ {statement}]}}'
     s3.put_bucket_policy(Bucket=bucket, Policy=policy)
     assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == policy

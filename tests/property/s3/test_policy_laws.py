@@ -3,7 +3,7 @@
 import json
 from functools import cache
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rs3gw.s3.core.errors import S3Error
@@ -70,6 +70,9 @@ def naive(pattern, text):
 
 
 @given(PATTERNS, TEXTS)
+@example("ab*ba", "aba")
+@example("a*?*a", "aa")
+@example("?*?", "a")
 def test_the_matcher_agrees_with_the_definition(pattern, text):
     compiled = compile_pattern(pattern, variables=True)
     assert compiled.matches(text, no_variables) is naive(pattern, text)

@@ -182,6 +182,7 @@ def test_who_began_an_upload_may_list_and_abort_it():
     for action in ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"):
         assert allowed(action=action, object_owner="other") == {OWNER, OTHER}
         assert allowed(action=action) == {OWNER}
+        assert allowed(action=action, object_owner="") == {OWNER}
 
 
 def test_without_a_bucket_accounts_and_allowed_users_list_and_create():
