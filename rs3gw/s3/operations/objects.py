@@ -19,6 +19,7 @@ from rs3gw.s3.operations.answers import empty, iso, xml_answer
 from rs3gw.s3.operations.attributes import wants_bypass
 from rs3gw.s3.operations.buckets import bucket_of
 from rs3gw.s3.operations.headers import describe_checksums, request_tags
+from rs3gw.s3.operations.lifecycle import describe_expiration
 from rs3gw.s3.operations.making import new_headers
 from rs3gw.s3.operations.versions import (
     checked_version,
@@ -61,6 +62,7 @@ def put_object(request: S3Request, caller: Identity) -> HttpResponse:
     response = empty()
     response["ETag"] = f'"{entry.etag}"'
     describe_version(response, bucket, entry.version_id)
+    describe_expiration(response, bucket, entry)
     describe_checksums(response, entry)
     return response
 
@@ -187,6 +189,7 @@ def copy_object(request: S3Request, caller: Identity) -> HttpResponse:
     )
     response = xml_answer(body)
     describe_version(response, bucket, entry.version_id)
+    describe_expiration(response, bucket, entry)
     describe_source(response, request, source)
     return response
 

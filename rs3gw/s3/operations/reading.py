@@ -12,6 +12,7 @@ from rs3gw.s3.core.ranges import parse_range
 from rs3gw.s3.operations.answers import empty, http_date, xml_answer
 from rs3gw.s3.operations.buckets import bucket_of
 from rs3gw.s3.operations.headers import apply_overrides, describe, describe_checksums
+from rs3gw.s3.operations.lifecycle import describe_expiration
 from rs3gw.s3.operations.versions import describe_version, entry_of
 from rs3gw.s3.request import S3Request
 from rs3gw.storage.core.objects import Entry
@@ -44,6 +45,7 @@ def _answer(request: S3Request, entry: Entry, *, with_body: bool) -> HttpRespons
         response = HttpResponse()
     describe(response, entry)
     describe_version(response, bucket_of(request), entry.version_id)
+    describe_expiration(response, bucket_of(request), entry)
     if entry.parts and "partNumber" in request.query:
         response["x-amz-mp-parts-count"] = str(len(entry.parts))
     response["Content-Length"] = str(length)
