@@ -23,18 +23,19 @@ from replication.doorbell import doorbell
 from replication.models import AppliedActor, ConflictCount
 from rs3gw.common import clock, hlc
 from rs3gw.common.vector_clock import VectorClock
-from rs3gw.storage import commit, rows
+from rs3gw.storage import attributes, commit, rows
 from rs3gw.storage import services as storage
 from rs3gw.storage.core.siblings import Stamp
 
 logger = logging.getLogger(__name__)
-OBJECT_KINDS = frozenset({EventKind.PUT_OBJECT, EventKind.DELETE_OBJECT})
 CONTROL_KINDS = frozenset({EventKind.PUT_REGISTER, EventKind.DELETE_REGISTER})
 SETTING_NAMES = {
     EventKind.PUT_BUCKET_POLICY: ("policy", "policy"),
     EventKind.DELETE_BUCKET_POLICY: ("policy", ""),
     EventKind.PUT_BUCKET_TAGGING: ("tagging", "tags"),
     EventKind.DELETE_BUCKET_TAGGING: ("tagging", ""),
+    EventKind.PUT_BUCKET_SETTING: ("", "text"),
+    EventKind.DELETE_BUCKET_SETTING: ("", ""),
 }
 
 
@@ -178,7 +179,7 @@ def _save_ranges(ranges: dict[int, AppliedRanges], counts: dict[int, int]) -> No
 
 def _apply(event: ReplicationEvent, scene: _Scene) -> tuple[str, int | None]:
     """Apply one event; return its result code and the shard it is passed on in, if it is."""
-    shard = storage.shard_of(event.bucket, event.key if event.kind in OBJECT_KINDS else "")
+    shard = storage.shard_of(event.bucket, event.key if event.kind in entries.KEY_KINDS else "")
     storage.observe_clock(shard, event.hlc)
     code = _HANDLERS[event.kind](event, scene)
     if scene.sender.is_member() or event.kind in CONTROL_KINDS:
@@ -205,6 +206,13 @@ def _apply_object(event: ReplicationEvent, scene: _Scene) -> str:
         bucket_state.settle(bucket_state.base_name(place.bucket))
         scene.forget_buckets()
     return outcome
+
+
+def _apply_attribute(event: ReplicationEvent, scene: _Scene) -> str:
+    if scene.place(event) is None:
+        return "stale_bucket"
+    version, attribute = entries.event_attribute(event)
+    return "applied" if attributes.write(version, attribute) else "superseded"
 
 
 def _count_conflict() -> None:
@@ -242,6 +250,7 @@ def _apply_setting(event: ReplicationEvent, scene: _Scene) -> str:
     if scene.place(event) is None:
         return "stale_bucket"
     name, field = SETTING_NAMES[event.kind]
+    name = name or str(event.payload["name"])
     value = {"text": str(event.payload[field])} if field else None
     author = str(event.payload.get("author", ""))
     stamp = Stamp(event.actor, event.seq, event.hlc)
@@ -269,12 +278,20 @@ def _apply_register(event: ReplicationEvent, scene: _Scene) -> str:
 _HANDLERS: dict[EventKind, Callable[[ReplicationEvent, _Scene], str]] = {
     EventKind.PUT_OBJECT: _apply_object,
     EventKind.DELETE_OBJECT: _apply_object,
+    EventKind.PUT_DELETE_MARKER: _apply_object,
+    EventKind.DELETE_OBJECT_VERSION: _apply_object,
+    EventKind.PUT_OBJECT_TAGGING: _apply_attribute,
+    EventKind.PUT_OBJECT_ACL: _apply_attribute,
+    EventKind.PUT_OBJECT_RETENTION: _apply_attribute,
+    EventKind.PUT_OBJECT_LEGAL_HOLD: _apply_attribute,
     EventKind.CREATE_BUCKET: _apply_create_bucket,
     EventKind.DELETE_BUCKET: _apply_delete_bucket,
     EventKind.PUT_BUCKET_POLICY: _apply_setting,
     EventKind.DELETE_BUCKET_POLICY: _apply_setting,
     EventKind.PUT_BUCKET_TAGGING: _apply_setting,
     EventKind.DELETE_BUCKET_TAGGING: _apply_setting,
+    EventKind.PUT_BUCKET_SETTING: _apply_setting,
+    EventKind.DELETE_BUCKET_SETTING: _apply_setting,
     EventKind.PUT_REGISTER: _apply_register,
     EventKind.DELETE_REGISTER: _apply_register,
 }

@@ -7,6 +7,7 @@ from replication.services.buckets import (
     delete_bucket,
     delete_bucket_setting,
     get_bucket_setting,
+    get_bucket_settings,
     put_bucket_setting,
 )
 from replication.services.control import (
@@ -26,6 +27,7 @@ from replication.services.lanes import (
     skip_parked,
 )
 from replication.services.objects import (
+    Deleted,
     abort_upload,
     complete_upload,
     copy_object,
@@ -33,9 +35,11 @@ from replication.services.objects import (
     delete_object,
     put_object,
     put_part,
+    set_attribute,
 )
 
 __all__ = [
+    "Deleted",
     "abort_upload",
     "complete_upload",
     "copy_object",
@@ -48,6 +52,7 @@ __all__ = [
     "delete_register",
     "delete_rule",
     "get_bucket_setting",
+    "get_bucket_settings",
     "local_file",
     "new_pairing_key",
     "open_body",
@@ -62,5 +67,6 @@ __all__ = [
     "retry_parked",
     "save_region",
     "save_rule",
+    "set_attribute",
     "skip_parked",
 ]

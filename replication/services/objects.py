@@ -1,22 +1,29 @@
 """Writes of objects, as the S3 endpoint makes them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from django.conf import settings
 
 from cluster import selectors as cluster_selectors
 from replication import bucket_state, engine, outbox
-from replication.entries import entry_event
-from rs3gw.common import clock, identity
-from rs3gw.storage import commit, rows, selectors
+from replication.core.events import ReplicationEvent
+from replication.entries import attribute_event, entry_event
+from rs3gw.common import clock, identity, ids
+from rs3gw.storage import attributes, commit, rows, selectors
 from rs3gw.storage import services as storage
+from rs3gw.storage.attributes import VersionDot
 from rs3gw.storage.blobs import StagedBody
+from rs3gw.storage.core.attributes import Attribute, applied
 from rs3gw.storage.core.objects import NULL_VERSION, Entry, ObjectHeaders
-from rs3gw.storage.errors import NoSuchBucket
+from rs3gw.storage.errors import NoSuchBucket, NoSuchKey
 from rs3gw.storage.models import Bucket, BucketState, MultipartUpload
 
 Condition = Callable[[Entry | None], None]
+# Called in the transaction: with the bucket, to refuse; with entry and bucket, to settle both.
+Check = Callable[[Bucket], None]
+Make = Callable[[Entry, Bucket], Entry]
 
 create_upload = storage.create_upload
 put_part = storage.put_part
@@ -57,7 +64,7 @@ def put_object(
         checksums=dict(body.checksums if checksums is None else checksums),
         checksum_type="FULL_OBJECT" if body.checksums else "",
     )
-    return _commit_entry(bucket, entry, inline=body.inline, condition=condition)
+    return _commit_entry(bucket, entry, inline=body.inline, check=_meets(condition, key))
 
 
 def copy_object(
@@ -83,7 +90,7 @@ def copy_object(
         checksum_type=source.checksum_type,
         parts=source.parts,
     )
-    return _commit_entry(bucket, entry, condition=condition)
+    return _commit_entry(bucket, entry, check=_meets(condition, key))
 
 
 def complete_upload(
@@ -115,8 +122,25 @@ def complete_upload(
         checksum_type=checksum_type,
     )
     return _commit_entry(
-        upload.bucket, entry, condition=condition, also=lambda: storage.drop_upload(upload)
+        upload.bucket,
+        entry,
+        check=_meets(condition, upload.key),
+        also=lambda _: storage.drop_upload(upload),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What a delete did.
+
+    Attributes:
+        version_id: The version that was deleted, or the delete marker that was written; None
+            where there are no versions to speak of.
+        is_delete_marker: That version is, or was, a delete marker.
+    """
+
+    version_id: str | None = None
+    is_delete_marker: bool = False
 
 
 def delete_object(
@@ -125,26 +149,106 @@ def delete_object(
     key: str,
     version_id: str | None = None,
     condition: Condition | None = None,
-) -> Entry | None:
-    """Delete a key by writing a tombstone, which carries the delete to the other nodes.
+) -> Deleted:
+    """Delete a key, or one version of it.
 
-    A key that this node does not hold gets one too when there are other nodes: the object may
-    have been acknowledged elsewhere and not have arrived here yet.
+    Without a version id, a bucket with versions gets a delete marker. Anything else is deleted by
+    a tombstone, which carries the delete to the other nodes; a key that this node does not hold
+    gets one too when there are other nodes: the object may have been acknowledged elsewhere and
+    not have arrived here yet.
 
-    Returns:
-        The tombstone, or None when there was nothing to delete and nobody to tell.
+    Args:
+        bucket: Where from.
+        key: What.
+        version_id: Which version; None for the key.
+        condition: Called in the transaction with the version that would be deleted or hidden, or
+            None; raises to refuse the delete.
 
     Raises:
         NoSuchBucket: The bucket was deleted in the meantime.
         WriteIndeterminate: Stored here, but too few nodes confirmed it in time.
     """
-    if version_id not in (None, NULL_VERSION):
-        return None
     has_peers = bool(cluster_selectors.registered_peers())
-    if condition is None and not has_peers and not rows.read_siblings(bucket.pk, key):
-        return None
-    entry = replace(_new_entry(bucket, key, ObjectHeaders()), is_tombstone=True)
-    return _commit_entry(bucket, entry, condition=condition)
+    is_plain = not bucket.versioning
+    is_known = has_peers or not is_plain or bool(rows.read_siblings(bucket.pk, key))
+    if condition is None and not is_known:
+        return Deleted(version_id)
+    found: list[Entry | None] = []
+
+    def check(current: Bucket) -> None:
+        found[:] = [selectors.find_version(current, key, version_id)]
+        if condition is not None:
+            condition(found[0])
+
+    entry = _new_entry(bucket, key, ObjectHeaders(owner=bucket.owner))
+    stored = _commit_entry(bucket, entry, make=_deleting(version_id), check=check)
+    if version_id is not None:
+        was_marker = found[0] is not None and found[0].is_delete_marker
+        return Deleted(version_id, was_marker)
+    return (
+        Deleted(stored.version_id, is_delete_marker=True) if stored.is_delete_marker else Deleted()
+    )
+
+
+def _deleting(version_id: str | None) -> Make:
+    def make(entry: Entry, bucket: Bucket) -> Entry:
+        if version_id is not None:
+            return replace(entry, version_id=version_id, is_tombstone=True)
+        if not bucket.versioning:
+            return replace(entry, is_tombstone=True)
+        return replace(_versioned(entry, bucket), is_delete_marker=True)
+
+    return make
+
+
+def set_attribute(
+    *,
+    bucket: Bucket,
+    key: str,
+    version_id: str | None,
+    name: str,
+    value: Callable[[Entry], Mapping[str, Any]],
+) -> Entry:
+    """Change the tags, the access list, the retention or the legal hold of a version.
+
+    Args:
+        bucket: Where it is.
+        key: Its key.
+        version_id: Which version; None for the newest.
+        name: One of `rs3gw.storage.core.attributes.NAMES`.
+        value: Called in the transaction with the version; returns the new value, or raises.
+
+    Returns:
+        The version as it is now.
+
+    Raises:
+        NoSuchKey: It was deleted in the meantime.
+        NoSuchBucket, WriteIndeterminate: As in `put_object`.
+    """
+    shard = storage.shard_of(bucket.name, key)
+
+    def change() -> tuple[Entry, ReplicationEvent]:
+        stamp, position = rows.take_stamp(shard, clock.now_ms())
+        current = _still_there(bucket)
+        entry = selectors.find_entry(current, key, version_id)
+        if entry is None:
+            raise NoSuchKey
+        attribute = Attribute(name, value(entry), stamp)
+        changed = replace(entry, headers=applied(entry.headers, [attribute]))
+        attributes.write(VersionDot(entry.actor, entry.seq), attribute)
+        event = attribute_event(
+            changed,
+            current,
+            attribute,
+            origin_node=identity.load().node_id,
+            origin_region=settings.RS3GW_REGION,
+        )
+        outbox.append(event, shard=shard, position=position)
+        return changed, event
+
+    entry, event = commit.run(change)
+    engine.complete(event, shard=shard)
+    return entry
 
 
 def _new_entry(bucket: Bucket, key: str, headers: ObjectHeaders) -> Entry:
@@ -160,34 +264,56 @@ def _new_entry(bucket: Bucket, key: str, headers: ObjectHeaders) -> Entry:
     )
 
 
+def _versioned(entry: Entry, bucket: Bucket) -> Entry:
+    """Return a new version with the id that its bucket asks for."""
+    is_enabled = bucket.versioning == "Enabled"
+    return replace(entry, version_id=ids.new_version_id() if is_enabled else NULL_VERSION)
+
+
+def _still_there(bucket: Bucket) -> Bucket:
+    """Return a bucket as it is now, inside the transaction that changes something in it."""
+    current = selectors.find_bucket(bucket.name)
+    # Another row than before when the bucket turned out to be one with another node's.
+    if current is None or current.owner != bucket.owner:
+        raise NoSuchBucket(f"The bucket {bucket.name!r} does not exist.")
+    return current
+
+
+def _meets(condition: Condition | None, key: str) -> Check:
+    """Return the check that a write's condition holds for what it would replace."""
+
+    def check(bucket: Bucket) -> None:
+        if condition is not None:
+            condition(selectors.find_entry(bucket, key))
+
+    return check
+
+
 def _commit_entry(
     bucket: Bucket,
     entry: Entry,
     *,
+    check: Check,
+    make: Make = _versioned,
     inline: bytes | None = None,
-    condition: Condition | None = None,
-    also: Callable[[], None] | None = None,
+    also: Callable[[Entry], None] | None = None,
 ) -> Entry:
     shard = storage.shard_of(bucket.name, entry.key)
 
-    def change() -> tuple[Entry, outbox.LogEntry]:
+    def change() -> tuple[Entry, ReplicationEvent]:
         stamp, position = rows.take_stamp(shard, clock.now_ms())
-        current = selectors.find_bucket(bucket.name)
-        # Another row than before when the bucket turned out to be one with another node's.
-        if current is None or current.owner != bucket.owner:
-            raise NoSuchBucket(f"The bucket {bucket.name!r} does not exist.")
-        if condition is not None:
-            condition(selectors.find_entry(current, entry.key))
-        if also is not None:
-            also()
-        here = replace(entry, bucket_id=current.pk)
+        current = _still_there(bucket)
+        check(current)
+        here = make(replace(entry, bucket_id=current.pk), current)
         stored = storage.write_entry(here, stamp=stamp, inline=inline)
+        if also is not None:
+            also(stored)
         event = entry_event(stored, current, origin_region=settings.RS3GW_REGION)
         if current.state == BucketState.DELETE_CONFLICT:
             bucket_state.settle(bucket_state.base_name(current))
         outbox.append(event, shard=shard, position=position)
-        return stored, outbox.LogEntry(0, shard, position, event)
+        return stored, event
 
-    stored, logged = commit.run(change)
-    engine.complete(logged.event, shard=shard, inline=inline)
+    stored, event = commit.run(change)
+    engine.complete(event, shard=shard, inline=inline)
     return stored

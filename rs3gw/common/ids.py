@@ -54,6 +54,11 @@ def new_secret_key() -> str:
     return "".join(secrets.choice(_SECRET_ALPHABET) for _ in range(40))
 
 
+def new_version_id() -> str:
+    """Return the id of an object version: 32 random hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
 def new_upload_id(node_id: str) -> str:
     """Return an upload id that names the node which holds the parts."""
     return f"{node_id}.{secrets.token_hex(16)}"

@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass
 
 from rs3gw.common import clock, secretbox
+from rs3gw.s3 import directory
 from rs3gw.s3.core import sigv4
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.request import S3Request
@@ -19,19 +20,35 @@ _FIND = (
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A proven caller.
+    """A proven caller, or nobody.
 
     Attributes:
-        access_key_id: The key that signed.
-        owner: The account it belongs to.
+        access_key_id: The key that signed; "" for an anonymous request.
+        user_id: The user it belongs to.
+        owner: The account that the user acts for, and that owns what it makes.
         signing_key: Key of the request's scope, for the signatures of chunks.
         claim: What the request claimed; proven now.
     """
 
     access_key_id: str
+    user_id: str
     owner: str
     signing_key: bytes
     claim: sigv4.Claim
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nobody signed."""
+        return not self.access_key_id
+
+
+ANONYMOUS = Identity(
+    "",
+    "",
+    "",
+    b"",
+    sigv4.Claim(access_key_id="", scope="", signed_headers=(), signature="", amz_date=""),
+)
 
 
 _secrets: dict[tuple[str, int], str] = {}
@@ -40,18 +57,23 @@ _lock = threading.Lock()
 
 
 def authenticate(request: S3Request) -> Identity:
-    """Return who signed a request.
+    """Return who signed a request; nobody, for one that does not claim to be signed.
 
     Raises:
         S3Error: It is not signed, too old, signed by an unknown or revoked key, or wrongly.
     """
     claim = _claim(request)
+    if claim is None:
+        return ANONYMOUS
     row = rows.fetch_one(_FIND, (claim.access_key_id,))
     if row is None or not row[2]:
         raise S3Error(
             "InvalidAccessKeyId", "The access key does not exist on this node, or was revoked."
         )
-    sealed, owner, _, revision = row
+    sealed, user_id, _, revision = row
+    facts = directory.user(user_id)
+    if facts is None or not facts.is_enabled:
+        raise S3Error("InvalidAccessKeyId", "The user of this access key is disabled.")
     sigv4.check_time(claim, clock.now())
     if claim.scope.split("/")[2] != SERVICE:
         raise S3Error("AuthorizationHeaderMalformed", "The credential's service must be s3.")
@@ -72,10 +94,10 @@ def authenticate(request: S3Request) -> Identity:
             "The request signature we calculated does not match the signature you provided. "
             "Check your secret access key and signing method.",
         )
-    return Identity(claim.access_key_id, owner, key, claim)
+    return Identity(claim.access_key_id, user_id, facts.account_id, key, claim)
 
 
-def _claim(request: S3Request) -> sigv4.Claim:
+def _claim(request: S3Request) -> sigv4.Claim | None:
     authorization = request.headers.get("authorization", "")
     if authorization.startswith("AWS ") or "AWSAccessKeyId" in request.query:
         raise S3Error(
@@ -88,7 +110,7 @@ def _claim(request: S3Request) -> sigv4.Claim:
         return sigv4.claim_from_header(authorization, date)
     if "X-Amz-Algorithm" in request.query or "X-Amz-Signature" in request.query:
         return sigv4.claim_from_query(request.query_pairs)
-    raise S3Error("AccessDenied", "Access Denied: sign the request with an access key.")
+    return None
 
 
 def _payload_hash(request: S3Request, claim: sigv4.Claim) -> str:

@@ -17,7 +17,7 @@ from rs3gw.storage.core.siblings import Sibling, Stamp
 
 ENTRY_COLUMNS = (
     "id, bucket_id, key, version_id, actor, seq, hlc, context, state, etag, sha256, size_bytes, "
-    "content_type, headers, metadata, tags, checksums, checksum_type, parts, origin_node"
+    "content_type, headers, metadata, tags, checksums, checksum_type, parts, origin_node, is_latest"
 )
 _MARKS = ", ".join(["%s"] * 21)
 _INSERT = (
@@ -135,7 +135,7 @@ def insert_entry(entry: Entry, *, is_latest: bool) -> int:
             entry.key,
             entry.version_id,
             is_latest,
-            "tombstone" if entry.is_tombstone else "live",
+            _state(entry),
             entry.actor,
             entry.seq,
             entry.hlc,
@@ -170,11 +170,15 @@ def insert_part_references(row_id: int, parts: Iterable[PartInfo]) -> None:
             )
 
 
-def delete_versions(row_ids: Sequence[int]) -> None:
-    """Delete version rows and what refers to them."""
+def delete_versions(row_ids: Sequence[int], *, keeps_attributes: bool = False) -> None:
+    """Delete version rows and what refers to them; attributes stay for a row that moves."""
     for row_id in row_ids:
         execute("DELETE FROM storage_partreference WHERE version_id = %s", (row_id,))
-        execute("DELETE FROM storage_objectversion WHERE id = %s", (row_id,))
+        row = fetch_one(
+            "DELETE FROM storage_objectversion WHERE id = %s RETURNING actor, seq", (row_id,)
+        )
+        if row is not None and not keeps_attributes:
+            execute("DELETE FROM storage_versionattribute WHERE actor = %s AND seq = %s", row)
 
 
 def set_latest(row_id: int, *, is_latest: bool) -> None:
@@ -207,6 +211,8 @@ def to_entry(row: Sequence[Any]) -> Entry:
         hlc=row[6],
         context=VectorClock.from_json(json.loads(row[7])),
         is_tombstone=row[8] == "tombstone",
+        is_delete_marker=row[8] == "marker",
+        is_latest=bool(row[20]),
         etag=row[9],
         sha256=row[10],
         size_bytes=row[11],
@@ -219,6 +225,12 @@ def to_entry(row: Sequence[Any]) -> Entry:
     )
 
 
-def _mapping(text: str) -> dict[str, str]:
-    value: Mapping[str, str] = json.loads(text)
+def _state(entry: Entry) -> str:
+    if entry.is_tombstone:
+        return "tombstone"
+    return "marker" if entry.is_delete_marker else "live"
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    value: Mapping[str, Any] = json.loads(text)
     return dict(value)

@@ -1,33 +1,40 @@
 """S3's error codes, their statuses, and the XML they are written in."""
 
+from collections.abc import Mapping
 from html import escape
 
 from rs3gw.common.errors import Rs3gwError
 
 STATUSES = {
+    "AccessControlListNotSupported": 400,
     "AccessDenied": 403,
+    "AccessForbidden": 403,
     "AuthorizationHeaderMalformed": 400,
     "AuthorizationQueryParametersError": 400,
     "BadDigest": 400,
+    "BadRequest": 400,
     "BucketAlreadyExists": 409,
     "BucketAlreadyOwnedByYou": 409,
     "BucketNotEmpty": 409,
-    "OperationAborted": 409,
     "EntityTooLarge": 400,
     "EntityTooSmall": 400,
     "IncompleteBody": 400,
     "InternalError": 500,
     "InvalidAccessKeyId": 403,
     "InvalidArgument": 400,
+    "InvalidBucketAclWithObjectOwnership": 400,
     "InvalidBucketName": 400,
+    "InvalidBucketState": 409,
     "InvalidDigest": 400,
     "InvalidLocationConstraint": 400,
     "InvalidPart": 400,
+    "InvalidPartNumber": 416,
     "InvalidPartOrder": 400,
     "InvalidRange": 416,
     "InvalidRequest": 400,
     "InvalidTag": 400,
     "KeyTooLongError": 400,
+    "MalformedACLError": 400,
     "MalformedPolicy": 400,
     "MalformedXML": 400,
     "MetadataTooLarge": 400,
@@ -35,27 +42,44 @@ STATUSES = {
     "MissingContentLength": 411,
     "NoSuchBucket": 404,
     "NoSuchBucketPolicy": 404,
+    "NoSuchCORSConfiguration": 404,
     "NoSuchKey": 404,
+    "NoSuchLifecycleConfiguration": 404,
+    "NoSuchObjectLockConfiguration": 404,
+    "NoSuchPublicAccessBlockConfiguration": 404,
     "NoSuchTagSet": 404,
     "NoSuchUpload": 404,
     "NoSuchVersion": 404,
+    "NoSuchWebsiteConfiguration": 404,
     "NotImplemented": 501,
+    "ObjectLockConfigurationNotFoundError": 404,
+    "OperationAborted": 409,
+    "OwnershipControlsNotFoundError": 404,
     "PreconditionFailed": 412,
+    "ReplicationConfigurationNotFoundError": 404,
     "RequestTimeTooSkewed": 403,
     "RequestTimeout": 400,
     "ServiceUnavailable": 503,
     "SignatureDoesNotMatch": 403,
     "SlowDown": 503,
+    "UnresolvableGrantByEmailAddress": 400,
     "XAmzContentSHA256Mismatch": 400,
 }
 
 
 class S3Error(Rs3gwError):
-    """An S3 request that is answered with an error."""
+    """An S3 request that is answered with an error.
 
-    def __init__(self, code: str, message: str = "") -> None:
+    Attributes:
+        headers: Headers of the answer, such as `x-amz-delete-marker`.
+    """
+
+    def __init__(
+        self, code: str, message: str = "", *, headers: Mapping[str, str] | None = None
+    ) -> None:
         assert code in STATUSES, code
         self.code = code
+        self.headers = dict(headers or {})
         super().__init__(message or code)
 
 

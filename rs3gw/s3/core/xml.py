@@ -7,6 +7,7 @@ keys by f-strings costs a fifth of what a tree does.
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from urllib.parse import quote
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 from xml.sax.saxutils import escape
@@ -48,7 +49,12 @@ def parse(body: bytes) -> Element:
     return root
 
 
-def _expect(root: Element, name: str) -> None:
+def expect(root: Element, name: str) -> None:
+    """Refuse a document whose root is another element.
+
+    Raises:
+        S3Error: MalformedXML.
+    """
     if root.tag != name:
         raise S3Error("MalformedXML", f"The document must be a {name}.")
 
@@ -63,18 +69,34 @@ def _text(element: Element, name: str) -> str:
 def parse_complete(body: bytes) -> list[tuple[int, str]]:
     """Return (part number, entity tag without quotes) of a CompleteMultipartUpload."""
     root = parse(body)
-    _expect(root, "CompleteMultipartUpload")
+    expect(root, "CompleteMultipartUpload")
     parts = [(_text(part, "PartNumber"), _text(part, "ETag")) for part in root.findall("Part")]
     if not 1 <= len(parts) <= PARTS_MAX or not all(number.strip().isdigit() for number, _ in parts):
         raise S3Error("MalformedXML", f"Name 1 to {PARTS_MAX} parts by their numbers.")
     return [(int(number), tag.strip().strip('"')) for number, tag in parts]
 
 
-def parse_delete(body: bytes) -> tuple[list[tuple[str, str | None]], bool]:
-    """Return (key, version id) of a Delete, and whether it is quiet."""
+@dataclass(frozen=True, slots=True)
+class DeleteItem:
+    """One of the objects that a DeleteObjects names.
+
+    Attributes:
+        etag: What the object's entity tag must be; None for any.
+    """
+
+    key: str
+    version_id: str | None = None
+    etag: str | None = None
+
+
+def parse_delete(body: bytes) -> tuple[list[DeleteItem], bool]:
+    """Return what a Delete names, and whether it is quiet."""
     root = parse(body)
-    _expect(root, "Delete")
-    found = [(_text(item, "Key"), item.findtext("VersionId")) for item in root.findall("Object")]
+    expect(root, "Delete")
+    found = [
+        DeleteItem(_text(item, "Key"), item.findtext("VersionId") or None, item.findtext("ETag"))
+        for item in root.findall("Object")
+    ]
     if not 1 <= len(found) <= DELETE_KEYS_MAX:
         raise S3Error("MalformedXML", f"Name 1 to {DELETE_KEYS_MAX} objects.")
     return found, (root.findtext("Quiet") or "").strip().lower() == "true"
@@ -85,8 +107,24 @@ def parse_location(body: bytes) -> str:
     if not body.strip():
         return ""
     root = parse(body)
-    _expect(root, "CreateBucketConfiguration")
+    expect(root, "CreateBucketConfiguration")
     return (root.findtext("LocationConstraint") or "").strip()
+
+
+def parse_versioning(body: bytes) -> str:
+    """Return Enabled or Suspended of a VersioningConfiguration.
+
+    Raises:
+        S3Error: MalformedXML; NotImplemented for a delete that asks for a second factor.
+    """
+    root = parse(body)
+    expect(root, "VersioningConfiguration")
+    if (root.findtext("MfaDelete") or "Disabled").strip() != "Disabled":
+        raise S3Error("NotImplemented", "Deleting with a second factor is not supported.")
+    status = (root.findtext("Status") or "").strip()
+    if status not in ("Enabled", "Suspended"):
+        raise S3Error("MalformedXML", "The Status must be Enabled or Suspended.")
+    return status
 
 
 def parse_tagging(body: bytes, *, tags_max: int) -> dict[str, str]:
@@ -96,7 +134,7 @@ def parse_tagging(body: bytes, *, tags_max: int) -> dict[str, str]:
         S3Error: MalformedXML, or InvalidTag for duplicates and sizes out of range.
     """
     root = parse(body)
-    _expect(root, "Tagging")
+    expect(root, "Tagging")
     tags = [(_text(tag, "Key"), _text(tag, "Value")) for tag in root.findall("TagSet/Tag")]
     return check_tags(tags, tags_max=tags_max)
 

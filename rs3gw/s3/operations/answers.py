@@ -39,12 +39,3 @@ def owner_xml(owner: str, element: str = "Owner") -> str:
 def _person(canonical_id: str) -> str:
     name = directory.display_name(canonical_id)
     return f"{xml.tag('ID', canonical_id)}{xml.tag('DisplayName', name)}"
-
-
-def private_acl(owner: str) -> HttpResponse:
-    """Return the access control list of what only its owner may use."""
-    xsi = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"'
-    grantee = f"<Grantee {xsi}>{_person(owner)}</Grantee>"
-    grant = f"<Grant>{grantee}<Permission>FULL_CONTROL</Permission></Grant>"
-    grants = f"<AccessControlList>{grant}</AccessControlList>"
-    return xml_answer(xml.document("AccessControlPolicy", owner_xml(owner), grants))

@@ -81,7 +81,7 @@ def copy_part(request: S3Request, caller: Identity) -> HttpResponse:
     """UploadPartCopy, of a whole object or a range of it."""
     number_ = _part_number(request)
     upload = _upload_of(request)
-    source = source_entry(request)
+    source = source_entry(request, caller)
     header = request.headers.get("x-amz-copy-source-range")
     span = None if header is None else parse_range(header, source.size_bytes)
     if header is not None and span is None:

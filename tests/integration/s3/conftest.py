@@ -87,8 +87,8 @@ def bucket(s3, request):
     name = "b-" + request.node.name.replace("_", "-").split("[")[0][-50:].strip("-").lower()
     s3.create_bucket(Bucket=name)
     yield name
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=name)
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=name)
     for page in pages:
-        for entry in page.get("Contents", []):
-            s3.delete_object(Bucket=name, Key=entry["Key"])
+        for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+            s3.delete_object(Bucket=name, Key=entry["Key"], VersionId=entry["VersionId"])
     s3.delete_bucket(Bucket=name)
