@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +34,7 @@ from rs3gw.s3.core.lifecycle import (
     VersionFacts,
     decide_key,
     decide_upload,
+    storage_class,
 )
 from rs3gw.storage import selectors
 from rs3gw.storage.core.objects import Entry
@@ -237,6 +238,35 @@ class Walk:
             if len(uploads) <= PAGE_ROWS or self._is_late():
                 return
             key_marker, id_marker = uploads[PAGE_ROWS - 1].key, uploads[PAGE_ROWS - 1].upload_id
+
+
+def labelled(bucket: Bucket, entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Return entries as readers see them: with the storage class that transitions gave them.
+
+    Args:
+        bucket: Where they are.
+        entries: By key, newest first. A replaced version is recognised by the one before it.
+    """
+    rules = bucket_config.of(bucket).lifecycle
+    if not any(rule.transitions or rule.noncurrent_transitions for rule in rules):
+        return entries
+    now = clock.utcnow()
+    found = []
+    for part in parts_of(iter(entries), now=now):
+        newer_noncurrent = part.newer_noncurrent
+        for entry, facts in zip(part.entries, part.facts, strict=True):
+            name = storage_class(
+                rules,
+                entry.key,
+                facts,
+                now=now,
+                day_seconds=settings.RS3GW_LIFECYCLE_DAY_SECONDS,
+                newer_noncurrent=newer_noncurrent,
+            )
+            newer_noncurrent += not facts.is_latest
+            headers = replace(entry.headers, storage_class=name) if name else entry.headers
+            found.append(replace(entry, headers=headers))
+    return found
 
 
 def _deletes(rule: LifecycleRule) -> bool:

@@ -9,6 +9,7 @@ from rs3gw.s3.core import xml
 from rs3gw.s3.core.conditions import check_read
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.core.ranges import parse_range
+from rs3gw.s3.lifecycle import labelled
 from rs3gw.s3.operations.answers import empty, http_date, xml_answer
 from rs3gw.s3.operations.buckets import bucket_of
 from rs3gw.s3.operations.headers import apply_overrides, describe, describe_checksums
@@ -43,7 +44,7 @@ def _answer(request: S3Request, entry: Entry, *, with_body: bool) -> HttpRespons
         response = StreamingHttpResponse(services.open_body(entry, start, length))
     else:
         response = HttpResponse()
-    describe(response, entry)
+    describe(response, labelled(bucket_of(request), [entry])[0])
     describe_version(response, bucket_of(request), entry.version_id)
     describe_expiration(response, bucket_of(request), entry)
     if entry.parts and "partNumber" in request.query:
