@@ -190,3 +190,28 @@ def _may_list(client):
     except ClientError:
         return False
     return True
+
+
+def test_a_user_that_was_disabled_beside_a_running_node_is_refused(node):
+    env = os.environ | {"RS3GW_DATA_DIR": str(node.directory)}
+    manage = [sys.executable, str(ROOT / "manage.py")]
+    command = [*manage, "create_user", "--id", "dora", "--json"]
+    made = json.loads(subprocess.run(command, env=env, check=True, capture_output=True).stdout)
+    dora = boto3.client(
+        "s3",
+        endpoint_url=node.url,
+        aws_access_key_id=made["access_key_id"],
+        aws_secret_access_key=made["secret_key"],
+        region_name="us-east-1",
+        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+    )
+    wait_until(lambda: _may_list(dora), seconds=5, what="the key is known")
+    disable = (
+        "from rs3gw.s3 import services;"
+        "services.update_user(services.get_user('dora'), is_enabled=False)"
+    )
+    subprocess.run([*manage, "shell", "-c", disable], env=env, check=True, capture_output=True)
+
+    wait_until(lambda: not _may_list(dora), seconds=5, what="the user is refused")
+    with pytest.raises(ClientError, match="InvalidAccessKeyId"):
+        dora.list_buckets()
