@@ -60,7 +60,7 @@ def test_a_user_and_its_key_are_made(quiet_node):
         "account_id": "alice",
         "display_name": "Alice",
         "email": "alice@example.com",
-        "access_key_id": "ALICEKEY",
+        "access_key": "ALICEKEY",
         "secret_key": "alice's secret",
         "user_created": True,
         "key_created": True,
@@ -104,7 +104,7 @@ def test_a_user_of_an_account_is_made(quiet_node):
     made = create(id="bob", account="alice")
 
     assert made["account_id"] == "alice"
-    assert "account     alice" in run("create_user", id="bob", access_key=made["access_key_id"])
+    assert "account     alice" in run("create_user", id="bob", access_key=made["access_key"])
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_user_made_beside_a_running_node_can_use_it(node, s3):
     carol = boto3.client(
         "s3",
         endpoint_url=node.url,
-        aws_access_key_id=made["access_key_id"],
+        aws_access_key_id=made["access_key"],
         aws_secret_access_key=made["secret_key"],
         region_name="us-east-1",
         config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
