@@ -64,7 +64,7 @@ class ChangeS3UserSerializer(_Serializer):
 class PolicyTextSerializer(_Serializer):
     """An inline policy to be stored, byte for byte."""
 
-    policy = serializers.CharField(trim_whitespace=False, help_text="JSON with a Statement.")
+    policy = serializers.CharField(trim_whitespace=False, help_text="JSON of at most 20 KiB.")
 
 
 class UserPolicySerializer(PolicyTextSerializer):

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 from xml.sax.saxutils import escape
 
+from rs3gw.s3.core.conditions import DeleteConditions
 from rs3gw.s3.core.errors import S3Error
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -78,15 +79,11 @@ def parse_complete(body: bytes) -> list[tuple[int, str]]:
 
 @dataclass(frozen=True, slots=True)
 class DeleteItem:
-    """One of the objects that a DeleteObjects names.
-
-    Attributes:
-        etag: What the object's entity tag must be; None for any.
-    """
+    """One of the objects that a DeleteObjects names, and what is demanded of it."""
 
     key: str
-    version_id: str | None = None
-    etag: str | None = None
+    version_id: str | None
+    conditions: DeleteConditions
 
 
 def parse_delete(body: bytes) -> tuple[list[DeleteItem], bool]:
@@ -94,7 +91,13 @@ def parse_delete(body: bytes) -> tuple[list[DeleteItem], bool]:
     root = parse(body)
     expect(root, "Delete")
     found = [
-        DeleteItem(_text(item, "Key"), item.findtext("VersionId") or None, item.findtext("ETag"))
+        DeleteItem(
+            _text(item, "Key"),
+            item.findtext("VersionId") or None,
+            DeleteConditions(
+                item.findtext("ETag"), item.findtext("LastModifiedTime"), item.findtext("Size")
+            ),
+        )
         for item in root.findall("Object")
     ]
     if not 1 <= len(found) <= DELETE_KEYS_MAX:

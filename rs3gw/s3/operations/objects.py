@@ -12,7 +12,13 @@ from rs3gw.common.errors import Rs3gwError
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.body import read_document, receive
 from rs3gw.s3.core import locks, names, xml
-from rs3gw.s3.core.conditions import check_read, check_write
+from rs3gw.s3.core.conditions import (
+    DeleteConditions,
+    check_delete,
+    check_read,
+    check_write,
+    delete_conditions,
+)
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.operations import access
 from rs3gw.s3.operations.answers import empty, iso, xml_answer
@@ -31,6 +37,7 @@ from rs3gw.s3.operations.versions import (
 from rs3gw.s3.request import S3Request
 from rs3gw.storage import selectors
 from rs3gw.storage.core.objects import Entry, ObjectHeaders
+from rs3gw.storage.errors import NoSuchKey
 
 WRITE_CONDITIONS = frozenset({"if-match", "if-none-match"})
 NO_SUCH_SOURCE_VERSION = "The specified version does not exist."
@@ -194,35 +201,41 @@ def copy_object(request: S3Request, caller: Identity) -> HttpResponse:
     return response
 
 
-def _delete_condition(
-    request: S3Request, version_id: str | None, etag: str | None = None
-) -> Callable[[Entry | None], None]:
-    """Return what must hold of the version that is deleted or hidden."""
+def _delete(
+    request: S3Request, key: str, version_id: str | None, conditions: DeleteConditions
+) -> services.Deleted:
+    """Delete a key or a version of it, if locks and conditions let it."""
     now, bypasses = clock.utcnow(), wants_bypass(request)
-    headers = request.headers if etag is None else {"if-match": etag}
 
     def check(current: Entry | None) -> None:
         shown = None if current is None or current.is_delete_marker else current
-        if "if-match" in headers or "if-none-match" in headers:
-            check_write(headers, current_etag=None if shown is None else shown.etag)
-        if version_id is not None and current is not None:
-            locks.check_delete(current.headers.lock, now, bypasses=bypasses)
+        if not conditions.is_empty():
+            if shown is None:
+                raise NoSuchKey
+            check_delete(
+                conditions,
+                etag=shown.etag,
+                last_modified=shown.last_modified,
+                size_bytes=shown.size_bytes,
+            )
+        if version_id is not None and shown is not None:
+            locks.check_delete(shown.headers.lock, now, bypasses=bypasses)
 
-    return check
+    needs_check = version_id is not None or not conditions.is_empty()
+    return services.delete_object(
+        bucket=bucket_of(request),
+        key=key,
+        version_id=version_id,
+        condition=check if needs_check else None,
+    )
 
 
 def delete_object(request: S3Request, caller: Identity) -> HttpResponse:
     """DeleteObject: 204 whether or not there was one."""
-    bucket = bucket_of(request)
+    bucket_of(request)
     version_id = version_of(request)
     services.preflight()
-    needs_check = version_id is not None or WRITE_CONDITIONS & request.headers.keys()
-    deleted = services.delete_object(
-        bucket=bucket,
-        key=request.target.key,
-        version_id=version_id,
-        condition=_delete_condition(request, version_id) if needs_check else None,
-    )
+    deleted = _delete(request, request.target.key, version_id, delete_conditions(request.headers))
     response = empty(204)
     if deleted.version_id is not None:
         response["x-amz-version-id"] = deleted.version_id
@@ -257,13 +270,7 @@ def _delete_one(request: S3Request, caller: Identity, item: xml.DeleteItem) -> t
         target = access.Target(bucket_of(request), item.key, version_id)
         action = "s3:DeleteObject" if version_id is None else "s3:DeleteObjectVersion"
         access.require(request, caller, action, target)
-        needs_check = version_id is not None or item.etag is not None
-        deleted = services.delete_object(
-            bucket=bucket_of(request),
-            key=item.key,
-            version_id=version_id,
-            condition=_delete_condition(request, version_id, item.etag) if needs_check else None,
-        )
+        deleted = _delete(request, item.key, version_id, item.conditions)
     except Rs3gwError as error:
         failure = f"{xml.tag('Code', error.code)}{xml.tag('Message', error.message)}"
         return True, f"<Error>{named}{failure}</Error>"

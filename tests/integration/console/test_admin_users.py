@@ -121,10 +121,10 @@ def test_a_policy_that_came_while_the_page_was_open_stays(console, alice):
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"policy:read": "no json"}, "not valid JSON"),
-        ({"policy:read": "{}"}, "with a Statement"),
-        ({"new_policy_name": "more", "new_policy": "no json"}, "not valid JSON"),
-        ({"new_policy_name": "more"}, "not valid JSON"),
+        ({"policy:read": "no json"}, "must be valid JSON"),
+        ({"policy:read": "{}"}, "required field Statement"),
+        ({"new_policy_name": "more", "new_policy": "no json"}, "must be valid JSON"),
+        ({"new_policy_name": "more"}, "must be valid JSON"),
         ({"new_policy": POLICY}, "Give the policy a name"),
         ({"new_policy_name": "a/b", "new_policy": POLICY}, "letters, digits"),
         ({"new_policy_name": "read", "new_policy": POLICY}, "change it above"),

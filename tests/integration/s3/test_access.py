@@ -33,7 +33,7 @@ def client(node, made):
     return boto3.client(
         "s3",
         endpoint_url=node.url,
-        aws_access_key_id=made["access_key_id"],
+        aws_access_key_id=made["access_key"],
         aws_secret_access_key=made["secret_key"],
         region_name="us-east-1",
         config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
