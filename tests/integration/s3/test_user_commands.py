@@ -200,7 +200,7 @@ def test_a_user_that_was_disabled_beside_a_running_node_is_refused(node):
     dora = boto3.client(
         "s3",
         endpoint_url=node.url,
-        aws_access_key_id=made["access_key_id"],
+        aws_access_key_id=made["access_key"],
         aws_secret_access_key=made["secret_key"],
         region_name="us-east-1",
         config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
