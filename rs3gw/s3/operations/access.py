@@ -148,8 +148,8 @@ def _who(caller: Identity) -> tuple[Principal, tuple[Policy, ...]]:
     facts = None if caller.is_anonymous else directory.user(caller.user_id)
     if facts is None:
         return Principal(caller.owner, caller.owner), ()
-    name = facts.display_name or facts.user_id
-    principal = Principal(facts.account_id, facts.user_id, name)
+    # Named by id: names to show are not unique, and anyone may be given any.
+    principal = Principal(facts.account_id, facts.user_id, facts.user_id)
     if facts.is_account():
         return principal, ()
     return principal, tuple(_user_policy(text) for _, text in facts.policies)

@@ -153,7 +153,7 @@ def test_a_user_may_do_what_a_policy_says(s3, member, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"text")
     assert code_of(member.get_object, Bucket=bucket, Key="k") == "AccessDenied"
     assert code_of(member.list_buckets) == "AccessDenied"
-    policy = allow(bucket, "s3:*", {"AWS": "arn:aws:iam::root:user/Member"})
+    policy = allow(bucket, "s3:*", {"AWS": "arn:aws:iam::root:user/member"})
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
     assert member.get_object(Bucket=bucket, Key="k")["Body"].read() == b"text"
     member.put_object(Bucket=bucket, Key="mine", Body=b"")
