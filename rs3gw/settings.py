@@ -36,6 +36,15 @@ RS3GW_DATA_DIR = Path(envstr("RS3GW_DATA_DIR", str(BASE_DIR / "data"))).resolve(
 RS3GW_BIND_ADDR = envstr(
     "RS3GW_BIND_ADDR", "127.0.0.1:9000", pattern=_HOST_PORT, allowed=_HOST_PORT_ALLOWED
 )
+RS3GW_TLS_CERT = envstr("RS3GW_TLS_CERT")
+RS3GW_TLS_KEY = envstr("RS3GW_TLS_KEY")
+if bool(RS3GW_TLS_CERT) != bool(RS3GW_TLS_KEY):
+    raise SettingError(
+        "RS3GW_TLS_KEY" if RS3GW_TLS_CERT else "RS3GW_TLS_CERT",
+        "",
+        "a certificate and its key belong together: give both RS3GW_TLS_CERT and RS3GW_TLS_KEY, "
+        "or neither",
+    )
 RS3GW_REGION = envstr("RS3GW_REGION", "us-east-1", pattern=_NAME, allowed=_NAME_ALLOWED)
 RS3GW_S3_DOMAIN = envstr("RS3GW_S3_DOMAIN")
 RS3GW_PUBLIC_URL = envstr("RS3GW_PUBLIC_URL", pattern=r"https?://\S+")
@@ -265,13 +274,15 @@ SESSION_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_NAME = f"rs3gw_session_{RS3GW_BIND_ADDR.rpartition(':')[2]}"
 CSRF_COOKIE_NAME = f"rs3gw_csrf_{RS3GW_BIND_ADDR.rpartition(':')[2]}"
 SESSION_COOKIE_AGE = 12 * 3600
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = RS3GW_PUBLIC_URL.startswith("https://")
+_is_https_public = RS3GW_PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_https_public or bool(RS3GW_TLS_CERT)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-if RS3GW_PUBLIC_URL.startswith("https://"):
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+if SESSION_COOKIE_SECURE:
     SECURE_HSTS_SECONDS = 31_536_000
+if _is_https_public and not RS3GW_TLS_CERT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

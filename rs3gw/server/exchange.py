@@ -305,11 +305,11 @@ class Exchange:
             logger.debug("the client left", exc_info=True)
 
 
-def base_environ(host: str, port: int, errors: Any) -> dict[str, Any]:
+def base_environ(scheme: str, host: str, port: int, errors: Any) -> dict[str, Any]:
     """Return what the environments of all requests of a port have in common."""
     return {
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": scheme,
         "wsgi.errors": errors,
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
