@@ -65,7 +65,8 @@ def source_entry(request: S3Request) -> Entry:
     if query and query != "versionId=null":
         raise S3Error("NoSuchVersion", "The specified version does not exist.")
     try:
-        text = unquote_to_bytes(path.removeprefix("/")).decode()
+        # S3 takes a plus for a space here, unlike in a path.
+        text = unquote_to_bytes(path.removeprefix("/").replace("+", " ")).decode()
     except UnicodeDecodeError:
         text = ""
     bucket_name, _, key = text.partition("/")
