@@ -12,7 +12,7 @@ LINT_ENV := env RS3GW_SECRET_KEY=for-static-checks-only-0123456789abcdef RS3GW_D
 .PHONY: help setup apt run stop test lint fmt unit property simulate integration integration-postgres probe clients s3-clients browser bench lock clean
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
 setup: $(VENV)/.installed ## install what the project needs into .venv
 

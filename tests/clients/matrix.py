@@ -132,7 +132,11 @@ def run_transport(entries, transport, options):
         try:
             node.start()
             for entry in entries:
+                before = node.failures()
                 result = run_client(entry, node, transport, verbose=options.verbose)
+                if more := node.failures() - before:
+                    told = ", ".join(f"{name} {count}" for name, count in sorted(more.items()))
+                    result.error = f"{result.error} answered with 5xx: {told}".strip()
                 results.append(result)
                 say(report.line(result))
         finally:

@@ -1,6 +1,7 @@
 """The server under test: one node as a process, over HTTP or TLS."""
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import tempfile
 import urllib.error
 import urllib.request
+from collections import Counter
 from pathlib import Path
 
 from tests.servers import ENDS_WITH_US, free_port, wait_until
@@ -16,6 +18,12 @@ from tests.servers import ENDS_WITH_US, free_port, wait_until
 ROOT = Path(__file__).resolve().parents[2]
 ACCESS_KEY, SECRET_KEY = "RSTESTACCESSKEY", "test-secret-key-of-the-run"
 DOMAIN = "s3.localhost"
+
+METRICS_TOKEN = "test-metrics-token-of-the-run"
+FAILURE = re.compile(
+    r'^rs3gw_s3_requests_total\{operation="(\w+)",[^}]*status="5\d\d"[^}]*\} ([\d.e+]+)$',
+    re.MULTILINE,
+)
 
 
 class Node:
@@ -39,6 +47,7 @@ class Node:
             "RS3GW_INIT_ACCESS_KEY": ACCESS_KEY,
             "RS3GW_INIT_SECRET_KEY": SECRET_KEY,
             "RS3GW_S3_DOMAIN": DOMAIN,
+            "RS3GW_METRICS_TOKEN": METRICS_TOKEN,
         }
         if self._certificate:
             _, cert, key = self._certificate
@@ -73,6 +82,15 @@ class Node:
             if isinstance(error.reason, ssl.SSLError):
                 raise error.reason from None
             return False
+
+    def failures(self):
+        """Count the requests that were answered 5xx, which clients repeat without a word."""
+        trust = ssl.create_default_context(cafile=self.ca_file)
+        headers = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+        request = urllib.request.Request(f"{self.url}/metrics", headers=headers)
+        with urllib.request.urlopen(request, timeout=10, context=trust) as answer:
+            found = FAILURE.findall(answer.read().decode())
+        return Counter({operation: round(float(count)) for operation, count in found})
 
     def log(self):
         """Return what the server has written."""

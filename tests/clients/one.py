@@ -7,6 +7,7 @@ import time
 import traceback
 from pathlib import Path
 
+from tests.clients import loopback
 from tests.clients.protocol import CannotDo, Endpoint
 from tests.clients.steps import STEPS, Steps
 from tests.clients.witness import Witness
@@ -32,6 +33,7 @@ def try_step(step, steps):
 
 def main():
     """Read the task from the arguments: module, class and endpoint as JSON."""
+    loopback.install()
     task = json.loads(sys.argv[1])
     endpoint = Endpoint(**{**task["endpoint"], "directory": Path(task["endpoint"]["directory"])})
     module = importlib.import_module(f"tests.clients.drivers.{task['module']}")

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -42,14 +42,20 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Keys and common prefixes of one listing with the delimiter `/`."""
+    """Keys and common prefixes with the delimiter `/`; no prefixes when the client tells none."""
 
-    keys: frozenset[str] = field(default_factory=frozenset)
-    prefixes: frozenset[str] = field(default_factory=frozenset)
+    keys: frozenset[str]
+    prefixes: frozenset[str] | None = None
 
 
 class Client(Protocol):
-    """One client. Every method may raise `CannotDo`; any other error is a failure."""
+    """One client. Every method may raise `CannotDo`; any other error is a failure.
+
+    A client that is `opaque` keeps what it is given in objects of its own making, so that nobody
+    else can look for it under its key.
+    """
+
+    opaque: bool
 
     def version(self) -> str: ...
 

@@ -87,7 +87,7 @@ def document(results):
         [name, versions[name], *(_joined(results, name, step) for step in STEP_NAMES)]
         for name in names
     ]
-    head = ["Client", "Version", *(step.capitalize() for step in STEP_NAMES)]
+    head = ["Client", "Version", *(step[0].upper() + step[1:] for step in STEP_NAMES)]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     transports = ", ".join(dict.fromkeys(each.transport for each in results))

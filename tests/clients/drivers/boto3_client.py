@@ -1,22 +1,10 @@
 """boto3, with its transfer manager."""
 
-import socket
-
 import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
 from tests.clients.protocol import Listing
-
-_getaddrinfo = socket.getaddrinfo
-
-
-def _loopback_names(host, *rest, **options):
-    # Names below localhost are loopback (RFC 6761); not every system's resolver knows it.
-    name = host.decode() if isinstance(host, bytes) else host
-    if name and name.endswith(".localhost"):
-        host = "127.0.0.1"
-    return _getaddrinfo(host, *rest, **options)
 
 
 class Boto3:
@@ -91,10 +79,6 @@ class Boto3Virtual(Boto3):
     """The bucket in the host name."""
 
     style = "virtual"
-
-    def __init__(self, endpoint):
-        socket.getaddrinfo = _loopback_names
-        super().__init__(endpoint)
 
     def _address(self, endpoint):
         return endpoint.virtual_url
