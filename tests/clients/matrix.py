@@ -38,6 +38,7 @@ class Result:
     steps: dict[str, tuple[str, str]] = field(default_factory=dict)
     seconds: float = 0.0
     error: str = ""
+    remark: str = ""
 
     @property
     def failed(self):
@@ -120,6 +121,14 @@ def _speaks_tls():
     return "RS3GW_TLS_CERT" in (ROOT / "rs3gw" / "settings.py").read_text()
 
 
+def _note_server_errors(result, counts):
+    if unbuilt := counts.pop(501, 0):
+        result.remark = f"{unbuilt} requests for what the server does not have (501)"
+    if counts:
+        told = ", ".join(f"{count} times {status}" for status, count in sorted(counts.items()))
+        result.error = f"{result.error} The server answered {told}.".strip()
+
+
 def run_transport(entries, transport, options):
     """Start a node and run the clients one after another."""
     if transport == "TLS" and not _speaks_tls():
@@ -132,11 +141,9 @@ def run_transport(entries, transport, options):
         try:
             node.start()
             for entry in entries:
-                before = node.failures()
+                before = node.server_errors()
                 result = run_client(entry, node, transport, verbose=options.verbose)
-                if more := node.failures() - before:
-                    told = ", ".join(f"{name} {count}" for name, count in sorted(more.items()))
-                    result.error = f"{result.error} answered with 5xx: {told}".strip()
+                _note_server_errors(result, node.server_errors() - before)
                 results.append(result)
                 say(report.line(result))
         finally:

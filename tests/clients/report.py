@@ -5,11 +5,12 @@ from pathlib import Path
 
 from tests.clients.step_names import STEP_NAMES
 
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = Path(__file__).with_name("page.md")
 
 
 def _one_line(text, limit=160):
-    return " ".join(text.split()).replace("|", "/")[:limit]
+    return " ".join(text.replace(f"{ROOT}/", "").split()).replace("|", "/")[:limit]
 
 
 def _outcome(result, step):
@@ -25,8 +26,7 @@ def line(result):
         if word in counts
     )
     lines = [f"{result.transport} {result.name} {result.version}: {summary} {result.seconds:.0f} s"]
-    if result.error:
-        lines.append(f"    {_one_line(result.error, 600)}")
+    lines += [f"    {_one_line(text, 600)}" for text in (result.error, result.remark) if text]
     for step, (outcome, detail) in result.steps.items():
         if detail:
             lines.append(
@@ -64,8 +64,8 @@ def _joined(results, name, step):
 def _remarks(results):
     told = {}
     for result in results:
-        if result.error:
-            told.setdefault((result.name, "", _one_line(result.error)), []).append(result.transport)
+        for text in filter(None, (result.error, result.remark)):
+            told.setdefault((result.name, "", _one_line(text)), []).append(result.transport)
         for step, (outcome, detail) in result.steps.items():
             if detail:
                 key = (result.name, f"{step}, {outcome}: ", _one_line(detail))

@@ -17,7 +17,11 @@ export async function bytesOf(stream) {
 
 export async function run(makeClient) {
   const task = JSON.parse(process.argv[2]);
-  const client = makeClient(task.endpoint);
-  const result = await client[task.method](...task.arguments);
-  process.stdout.write(JSON.stringify({ result: result ?? null }));
+  try {
+    const result = await makeClient(task.endpoint)[task.method](...task.arguments);
+    process.stdout.write(JSON.stringify({ result: result ?? null }));
+  } catch (error) {
+    process.stderr.write(`${error.code ?? error.name}: ${error.message}`);
+    process.exitCode = 1;
+  }
 }

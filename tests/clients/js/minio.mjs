@@ -39,10 +39,9 @@ run((endpoint) => {
       }
       return { keys, prefixes };
     },
+    // The form with options sends a plus as it is, which S3 takes for a space.
     copy: async (bucket, source, target) => {
-      const from = new Minio.CopySourceOptions({ Bucket: bucket, Object: source });
-      const to = new Minio.CopyDestinationOptions({ Bucket: bucket, Object: target });
-      await client.copyObject(from, to);
+      await client.copyObject(bucket, target, `/${bucket}/${source}`, new Minio.CopyConditions());
     },
     presign: (bucket, key) => client.presignedGetObject(bucket, key, 60),
     delete: (bucket, key) => client.removeObject(bucket, key),
