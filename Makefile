@@ -9,10 +9,10 @@ DEMO := .demo
 LINT_ENV := env RS3GW_SECRET_KEY=for-static-checks-only-0123456789abcdef RS3GW_DATABASE_URL=sqlite:///$(CURDIR)/.mypy_cache/lint.sqlite3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup apt run stop test lint fmt unit property simulate integration integration-postgres probe clients browser bench lock clean
+.PHONY: help setup apt run stop test lint fmt unit property simulate integration integration-postgres probe clients s3-clients browser bench lock clean
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
 setup: $(VENV)/.installed ## install what the project needs into .venv
 
@@ -69,6 +69,19 @@ browser: setup ## the admin in a real browser
 clients: setup apt ## boto3, aws-cli, rclone and s3cmd against real nodes
 	$(PYTEST) tests/probe/test_clients.py
 
+s3-clients: setup $(VENV)-clients/.installed ## many S3 clients over HTTP and TLS; writes docs/s3-clients.md
+	$(BIN)/python -m tests.clients.matrix --write-docs
+
+$(VENV)-clients/.installed: $(wildcard tests/clients/requirements*.txt) tests/clients/js/package.json
+	bash tests/clients/apt.sh
+	test -x $(VENV)-clients/bin/python || $(PYTHON) -m venv $(VENV)-clients
+	test -x .clients/s3fs/bin/python || $(PYTHON) -m venv .clients/s3fs
+	$(VENV)-clients/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+	.clients/s3fs/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements-s3fs.txt
+	cp tests/clients/js/package.json .clients/
+	npm install --prefix .clients --no-audit --no-fund --no-package-lock --silent
+	touch $@
+
 bench: setup ## measure the HTTP server beside granian
 	$(BIN)/python tests/bench/server_bench.py
 
@@ -77,4 +90,4 @@ lock: setup ## compile the pinned requirements from pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-find-links --no-emit-index-url --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-clients .clients $(DEMO) .mypy_cache .ruff_cache .import_linter_cache .hypothesis

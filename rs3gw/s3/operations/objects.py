@@ -83,7 +83,8 @@ def source_address(request: S3Request) -> tuple[str, str, str | None]:
     source = request.headers["x-amz-copy-source"]
     path, _, version = source.partition("?versionId=")
     try:
-        text = unquote_to_bytes(path.removeprefix("/")).decode()
+        # S3 takes a plus for a space here, unlike in a path.
+        text = unquote_to_bytes(path.removeprefix("/").replace("+", " ")).decode()
     except UnicodeDecodeError:
         text = ""
     bucket_name, _, key = text.partition("/")

@@ -120,6 +120,21 @@ def test_copies(s3, bucket):
     assert s3.head_object(Bucket=bucket, Key="a")["Metadata"] == {"y": "2"}
 
 
+def test_a_plus_in_a_copy_source_is_a_space(s3, bucket):
+    # As s5cmd sends it; boto3 alone would send %20 and %2B.
+    def write_plus(params, **_):
+        params["headers"]["x-amz-copy-source"] = f"{bucket}/a+b%2Bc"
+
+    s3.put_object(Bucket=bucket, Key="a b+c", Body=b"one")
+    s3.meta.events.register_last("before-call.s3.CopyObject", write_plus, unique_id="plus")
+    try:
+        source = {"Bucket": bucket, "Key": "replaced"}
+        s3.copy_object(Bucket=bucket, Key="target", CopySource=source)
+    finally:
+        s3.meta.events.unregister("before-call.s3.CopyObject", unique_id="plus")
+    assert s3.get_object(Bucket=bucket, Key="target")["Body"].read() == b"one"
+
+
 def test_deleting_many(s3, bucket):
     for number in range(5):
         s3.put_object(Bucket=bucket, Key=f"k{number}", Body=b"x")
