@@ -74,8 +74,8 @@ def put_object(request: S3Request, caller: Identity) -> HttpResponse:
     return response
 
 
-def source_address(request: S3Request) -> tuple[str, str, str | None]:
-    """Return bucket, key and version id of the source of a copy.
+def _source_address(request: S3Request, *, plus: str) -> tuple[str, str, str | None]:
+    """Return bucket, key and version id of the source of a copy, a plus read as `plus`.
 
     Raises:
         S3Error: InvalidArgument: the header cannot be read.
@@ -83,8 +83,7 @@ def source_address(request: S3Request) -> tuple[str, str, str | None]:
     source = request.headers["x-amz-copy-source"]
     path, _, version = source.partition("?versionId=")
     try:
-        # S3 takes a plus for a space here, unlike in a path.
-        text = unquote_to_bytes(path.removeprefix("/").replace("+", " ")).decode()
+        text = unquote_to_bytes(path.removeprefix("/").replace("+", plus)).decode()
     except UnicodeDecodeError:
         text = ""
     bucket_name, _, key = text.partition("/")
@@ -101,9 +100,14 @@ def source_entry(request: S3Request, caller: Identity) -> Entry:
         S3Error: The source is malformed, or its conditions do not hold.
         NoSuchBucket, NoSuchKey: It does not exist.
     """
-    bucket_name, key, version_id = source_address(request)
+    # S3 takes a plus for a space here, unlike in a path.
+    bucket_name, key, version_id = _source_address(request, plus=" ")
     bucket = selectors.get_bucket(bucket_name)
     current = find_kept(request, bucket, key, version_id)
+    if current is None and "+" in request.headers["x-amz-copy-source"]:
+        # Some clients, minio-js among them, leave the plus of a key as it is.
+        _, key, version_id = _source_address(request, plus="+")
+        current = find_kept(request, bucket, key, version_id)
     access.require_source(request, caller, access.Target(bucket, key, version_id), current)
     if version_id is not None and current is not None and current.is_delete_marker:
         raise S3Error(

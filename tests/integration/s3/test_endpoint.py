@@ -277,3 +277,12 @@ def test_a_wrong_secret_is_refused(node, s3, bucket):
         config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
     )
     assert code_of(forger.list_objects_v2, Bucket=bucket) == "SignatureDoesNotMatch"
+
+
+def test_a_plus_in_a_copy_source_is_a_space_or_itself(s3, bucket):
+    for key in ("a b", "c+d"):
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    for source in ("a+b", "c%2Bd", "c+d"):
+        s3.copy_object(Bucket=bucket, Key="copy", CopySource=f"{bucket}/{source}")
+        found = s3.get_object(Bucket=bucket, Key="copy")["Body"].read().decode()
+        assert found in {"a b", "c+d"} and (found == "a b") is (source == "a+b")
