@@ -1,6 +1,7 @@
 # rs3gw: `make` lists the targets.
 SHELL := /bin/bash
 VENV := .venv
+CLIENTS := .venv-clients
 PYTHON ?= python3
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
@@ -69,17 +70,17 @@ browser: setup ## the admin in a real browser
 clients: setup apt ## boto3, aws-cli, rclone and s3cmd against real nodes
 	$(PYTEST) tests/probe/test_clients.py
 
-s3-clients: setup $(VENV)-clients/.installed ## many S3 clients over HTTP and TLS; writes docs/s3-clients.md
+s3-clients: setup $(CLIENTS)/.installed ## many S3 clients over HTTP and TLS; writes docs/s3-clients.md
 	$(BIN)/python -m tests.clients.matrix --write-docs
 
-$(VENV)-clients/.installed: $(wildcard tests/clients/requirements*.txt) tests/clients/js/package.json
+$(CLIENTS)/.installed: $(wildcard tests/clients/requirements*.txt) tests/clients/js/package.json
 	bash tests/clients/apt.sh
-	test -x $(VENV)-clients/bin/python || $(PYTHON) -m venv $(VENV)-clients
+	test -x $(CLIENTS)/bin/python || $(PYTHON) -m venv $(CLIENTS)
 	test -x .clients/s3fs/bin/python || $(PYTHON) -m venv .clients/s3fs
-	$(VENV)-clients/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+	$(CLIENTS)/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
 	.clients/s3fs/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements-s3fs.txt
 	cp tests/clients/js/package.json .clients/
-	npm install --prefix .clients --no-audit --no-fund --no-package-lock --silent
+	npm install --prefix .clients --no-audit --no-fund --no-package-lock --loglevel=error
 	touch $@
 
 bench: setup ## measure the HTTP server beside granian
@@ -90,4 +91,4 @@ lock: setup ## compile the pinned requirements from pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-find-links --no-emit-index-url --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(VENV)-clients .clients $(DEMO) .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) .clients $(DEMO) .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -6,6 +6,7 @@ import ssl
 import urllib.error
 import urllib.request
 
+from tests.clients.compare import same
 from tests.clients.protocol import CannotDo
 from tests.clients.step_names import STEP_NAMES
 
@@ -20,15 +21,6 @@ NAMES = ["list/a.txt", "list/b ü+.txt", "list/sub/c.txt", "list/sub/deep/d.txt"
 def body_of(name, size):
     """Return `size` bytes that follow from `name`."""
     return hashlib.shake_256(name.encode()).digest(size)
-
-
-def same(found, wanted, what):
-    """Fail, saying what differs, unless both are equal."""
-    if found != wanted:
-        if isinstance(found, bytes) and isinstance(wanted, bytes):
-            found = f"{len(found)} bytes {found[:40]!r}"
-            wanted = f"{len(wanted)} bytes {wanted[:40]!r}"
-        raise AssertionError(f"{what}: found {found}, expected {wanted}")
 
 
 class Steps:
