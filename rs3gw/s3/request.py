@@ -46,7 +46,7 @@ class S3Request:
             path = environ.get("PATH_INFO", "/").encode("latin-1")
             raw = quote(path, safe=_PATH_SAFE) + "?" + environ.get("QUERY_STRING", "")
         path, _, query = raw.partition("?")
-        if "://" in path.partition("/")[0] + path[:8]:
+        if not path.startswith("/"):
             path = "/" + path.partition("://")[2].partition("/")[2]
         return cls(request.method or "GET", path or "/", query, _headers(environ), environ)
 

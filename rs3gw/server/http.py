@@ -134,7 +134,8 @@ class Listener(Host):
 
     def open_count(self) -> int:
         """Return how many connections are open."""
-        return len(self._parked) + len(self._busy)
+        with self._lock:
+            return len(self._parked) + len(self._busy) + self._served.qsize()
 
     def _wake(self) -> None:
         try:
@@ -266,10 +267,11 @@ class Listener(Host):
         with self._lock:
             self._busy.discard(connection)
             is_over = verdict is Verdict.CLOSE or self._stopping.is_set()
+            if not is_over:
+                self._served.put((connection, verdict))
         if is_over:
             connection.close()
         else:
-            self._served.put((connection, verdict))
             self._wake()
 
 
