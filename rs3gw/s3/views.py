@@ -80,8 +80,7 @@ def _failure(request: S3Request, error: Rs3gwError) -> HttpResponse:
         response["Retry-After"] = "1"
     if request.method != "HEAD" and status != 304:
         response.content = error_xml(
-            code=error.code,
-            message=error.message,
+            error,
             resource=request.raw_path,
             request_id=request.request_id,
             host_id=identity.load().node_id,

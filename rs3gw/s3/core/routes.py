@@ -28,6 +28,7 @@ BUCKET = {
     ("GET", "versioning"): "GetBucketVersioning",
     ("GET", "versions"): "ListObjectVersions",
     ("GET", "uploads"): "ListMultipartUploads",
+    ("POST", ""): "PostObject",
     ("POST", "delete"): "DeleteObjects",
     ("GET", "acl"): "GetBucketAcl",
     ("GET", "policy"): "GetBucketPolicy",

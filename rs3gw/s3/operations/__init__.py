@@ -14,6 +14,7 @@ from rs3gw.s3.operations import (
     listing,
     multipart,
     objects,
+    post_object,
     reading,
     settings,
 )
@@ -69,6 +70,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "ListObjects": listing.list_objects,
     "ListObjectVersions": listing.list_versions,
     "ListParts": multipart.list_parts,
+    "PostObject": post_object.post_object,
     "PutBucketAcl": acl.put_bucket_acl,
     "PutBucketCors": cors.put_cors,
     "PutBucketLifecycleConfiguration": lifecycle.put_lifecycle,

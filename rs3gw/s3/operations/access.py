@@ -71,11 +71,26 @@ def check(request: S3Request, caller: Identity, operation: str) -> None:
     for action in actions_of(operation, has_version=target.version_id is not None):
         require(request, caller, action, target)
     if operation in _WRITES:
-        for header, action in _EXTRAS.items():
-            if header in request.headers:
-                require(request, caller, action, target)
+        _check_extras(request, caller, target)
     if request.headers.get(_BYPASS, "").lower() == "true":
         require(request, caller, "s3:BypassGovernanceRetention", target)
+
+
+def check_write(request: S3Request, caller: Identity) -> None:
+    """Refuse a write that its caller may not do: that of a browser form.
+
+    Raises:
+        S3Error: AccessDenied.
+    """
+    target = Target(bucket_of(request), request.target.key)
+    require(request, caller, "s3:PutObject", target)
+    _check_extras(request, caller, target)
+
+
+def _check_extras(request: S3Request, caller: Identity, target: Target) -> None:
+    for header, action in _EXTRAS.items():
+        if header in request.headers:
+            require(request, caller, action, target)
 
 
 def require(request: S3Request, caller: Identity, action: str, target: Target) -> None:
