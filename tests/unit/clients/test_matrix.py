@@ -2,7 +2,9 @@
 
 import json
 import ssl
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -26,9 +28,15 @@ def test_a_run_fails_by_a_failed_step_by_an_error_and_by_a_step_that_did_not_run
 
 def test_a_client_that_is_not_installed_fails_the_run():
     entry = Entry("none", "none", "None", python=matrix.ROOT / "no-such-python")
-    result = matrix.run_client(entry, node=None, transport="HTTP")
+    result = matrix.run_client(entry, node=None, transport="HTTP", deadline=0)
     assert result.failed
     assert "no-such-python" in result.error
+
+
+def test_a_client_after_the_end_of_the_run_fails():
+    entry = Entry("none", "none", "None", python=Path(sys.executable))
+    result = matrix.run_client(entry, node=None, transport="HTTP", deadline=0)
+    assert "were over" in result.error
 
 
 def test_server_errors_fail_a_client_and_what_is_not_built_is_a_remark():
