@@ -6,10 +6,6 @@ from html import escape
 from rs3gw.common.errors import Rs3gwError
 
 STATUSES = {
-    "InvalidPolicyDocument": 400,
-    "MalformedPOSTRequest": 400,
-    "MalformedTrailerError": 400,
-    "MaxPostPreDataLengthExceeded": 400,
     "AccessControlListNotSupported": 400,
     "AccessDenied": 403,
     "AccessForbidden": 403,
@@ -34,13 +30,17 @@ STATUSES = {
     "InvalidPart": 400,
     "InvalidPartNumber": 416,
     "InvalidPartOrder": 400,
+    "InvalidPolicyDocument": 400,
     "InvalidRange": 416,
     "InvalidRequest": 400,
     "InvalidTag": 400,
     "KeyTooLongError": 400,
     "MalformedACLError": 400,
+    "MalformedPOSTRequest": 400,
     "MalformedPolicy": 400,
+    "MalformedTrailerError": 400,
     "MalformedXML": 400,
+    "MaxPostPreDataLengthExceeded": 400,
     "MetadataTooLarge": 400,
     "MethodNotAllowed": 405,
     "MissingContentLength": 411,
