@@ -146,33 +146,43 @@ class _FormFile(_Body):
         yield from self._pieces
 
 
-def receive(request: S3Request, identity: Identity) -> blobs.StagedBody:
+def receive(
+    request: S3Request, identity: Identity, *, key: bytes | None = None
+) -> blobs.StagedBody:
     """Receive an object's or part's body, and check it against all that was declared.
+
+    Args:
+        request: The request.
+        identity: Who signed it.
+        key: What to encrypt the body with, None to store it as it is.
 
     Raises:
         S3Error: Something does not match; nothing was stored.
     """
-    return _receive(_Body(request, identity), _declared_md5(request))
+    return _receive(_Body(request, identity), _declared_md5(request), key)
 
 
-def receive_file(request: S3Request, pieces: Iterable[bytes]) -> blobs.StagedBody:
+def receive_file(
+    request: S3Request, pieces: Iterable[bytes], *, key: bytes | None = None
+) -> blobs.StagedBody:
     """Receive the file of a form, and check it against the form's fields.
 
     Args:
         request: The write that the form asks for, its fields as headers.
         pieces: The bytes of the file.
+        key: What to encrypt the file with, None to store it as it is.
 
     Raises:
         S3Error: Something does not match; nothing was stored.
     """
-    return _receive(_FormFile(request, pieces), _declared_md5(request))
+    return _receive(_FormFile(request, pieces), _declared_md5(request), key)
 
 
-def _receive(body: _Body, md5_hex: str) -> blobs.StagedBody:
+def _receive(body: _Body, md5_hex: str, key: bytes | None) -> blobs.StagedBody:
     for name, value in body.declared_checksums().items():
         if not checksums.is_well_formed(name, value):
             raise S3Error("InvalidRequest", f"Value for x-amz-checksum-{name} header is invalid.")
-    staged = blobs.stage(body.chunks(), algorithms=body.algorithms())
+    staged = blobs.stage(body.chunks(), algorithms=body.algorithms(), key=key)
     try:
         _compare(body, staged, md5_hex)
     except S3Error:
@@ -186,7 +196,7 @@ def _compare(body: _Body, staged: blobs.StagedBody, md5_hex: str) -> None:
     if md5_hex and md5_hex != staged.md5_hex:
         raise S3Error("BadDigest", "The Content-MD5 you specified did not match what we received.")
     declared = body.declared_sha256
-    if _HEX_SHA256.fullmatch(declared) and declared.lower() != staged.sha256_hex:
+    if _HEX_SHA256.fullmatch(declared) and declared.lower() != staged.plain_sha256_hex:
         raise S3Error(
             "XAmzContentSHA256Mismatch",
             "The provided 'x-amz-content-sha256' header does not match what was computed.",

@@ -103,3 +103,13 @@ class BodyMissing(StorageError):
     code = "ServiceUnavailable"
     retryable = True
     default_message = "No reachable node holds the bytes of this object now. Retry later."
+
+
+class BodySealed(StorageError):
+    """An object is encrypted with a key that is not at hand."""
+
+    code = "InvalidRequest"
+    default_message = (
+        "The object was stored using a form of Server Side Encryption. The correct parameters "
+        "must be provided to retrieve the object."
+    )

@@ -26,6 +26,7 @@ from rs3gw.s3.core import locks, xml
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.core.presign import Signer, presigned_url
 from rs3gw.s3.core.ranges import parse_range
+from rs3gw.s3.encryption import CUSTOMER_KIND, begin
 from rs3gw.s3.models import AccessKey
 from rs3gw.s3.services import secret_of
 from rs3gw.storage import blobs, selectors
@@ -174,6 +175,8 @@ class ContentView(APIView):
         if entry.is_delete_marker:
             raise S3Error("MethodNotAllowed", "A delete marker has no bytes.")
         header = request.headers.get("Range")
+        if entry.headers.encryption.get("alg") == CUSTOMER_KIND:
+            raise S3Error("InvalidRequest", "Only who has the key of this object can read it.")
         span = None if header is None else parse_range(header, entry.size_bytes)
         start, length = span or (0, entry.size_bytes)
         response = StreamingHttpResponse(services.open_body(entry, start, length))
@@ -204,14 +207,16 @@ class ContentView(APIView):
             raise S3Error("MissingContentLength", "Send the body with its Content-Length.")
         if int(length) > settings.RS3GW_OBJECT_SIZE_MAX_BYTES:
             raise S3Error("EntityTooLarge", "The body exceeds the largest size of one upload.")
+        sealing = begin({}, bucket)
         is_new = request.headers.get("If-None-Match") == "*"
         headers = ObjectHeaders(
             content_type=request.headers.get("Content-Type", "") or DEFAULT_CONTENT_TYPE,
             owner=bucket.owner,
             lock=_default_lock(bucket),
+            encryption=sealing.description,
         )
         services.preflight()
-        body = blobs.stage(_chunks(request, int(length)))
+        body = blobs.stage(_chunks(request, int(length)), key=sealing.data_key)
         entry = services.put_object(
             bucket=bucket,
             key=key,

@@ -5,6 +5,7 @@ import base64
 from django.http import HttpResponse
 
 from replication import services
+from rs3gw.s3 import encryption
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.body import read_document, receive
 from rs3gw.s3.core import xml
@@ -12,9 +13,11 @@ from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.core.ranges import parse_range
 from rs3gw.s3.operations.answers import empty, iso, owner_xml, xml_answer
 from rs3gw.s3.operations.buckets import bucket_of
-from rs3gw.s3.operations.headers import describe_checksums, object_headers
+from rs3gw.s3.operations.headers import describe_checksums
 from rs3gw.s3.operations.listing import encoding_of, number
+from rs3gw.s3.operations.making import new_headers
 from rs3gw.s3.operations.objects import source_entry, write_condition
+from rs3gw.s3.operations.versions import describe_version
 from rs3gw.s3.request import S3Request
 from rs3gw.storage import blobs, selectors
 from rs3gw.storage.core import checksums
@@ -36,10 +39,11 @@ def create(request: S3Request, caller: Identity) -> HttpResponse:
     algorithm = request.headers.get("x-amz-checksum-algorithm", "").lower()
     if algorithm and algorithm not in checksums.ALGORITHMS:
         raise S3Error("InvalidRequest", "Checksum algorithm provided is unsupported.")
+    sealing = encryption.begin(request.headers, bucket)
     upload = services.create_upload(
         bucket=bucket,
         key=request.target.key,
-        headers=object_headers(request),
+        headers=new_headers(request, caller, bucket, sealing),
         owner=caller.owner,
         checksum_algorithm=algorithm,
         checksum_type=request.headers.get("x-amz-checksum-type", "COMPOSITE") if algorithm else "",
@@ -51,6 +55,7 @@ def create(request: S3Request, caller: Identity) -> HttpResponse:
         xml.tag("UploadId", upload.upload_id),
     )
     response = xml_answer(body)
+    encryption.describe(response, sealing.description)
     if algorithm:
         response["x-amz-checksum-algorithm"] = algorithm.upper()
         response["x-amz-checksum-type"] = upload.checksum_type
@@ -68,10 +73,13 @@ def put_part(request: S3Request, caller: Identity) -> HttpResponse:
     """UploadPart."""
     number_ = _part_number(request)
     upload = _upload_of(request)
-    body = receive(request, caller)
+    sealed = upload.headers.get("encryption", {})
+    key = encryption.part_key(sealed, request.headers)
+    body = receive(request, caller, key=key)
     part = services.put_part(upload=upload, number=number_, body=body)
     response = empty()
     response["ETag"] = f'"{part.etag}"'
+    encryption.describe(response, sealed)
     for algorithm, value in part.checksums.items():
         response[f"x-amz-checksum-{algorithm}"] = value
     return response
@@ -88,7 +96,10 @@ def copy_part(request: S3Request, caller: Identity) -> HttpResponse:
         raise S3Error("InvalidArgument", "The x-amz-copy-source-range must be bytes=first-last.")
     start, length = span or (0, source.size_bytes)
     algorithms = [upload.checksum_algorithm] if upload.checksum_algorithm else []
-    body = blobs.stage(services.open_body(source, start, length), algorithms=algorithms)
+    source_key = encryption.key_for(source, request.headers, encryption.COPY_SOURCE_CUSTOMER)
+    key = encryption.part_key(upload.headers.get("encryption", {}), request.headers)
+    chunks = services.open_body(source, start, length, key=source_key)
+    body = blobs.stage(chunks, algorithms=algorithms, key=key)
     part = services.put_part(upload=upload, number=number_, body=body)
     return xml_answer(
         xml.document(
@@ -136,6 +147,8 @@ def complete(request: S3Request, caller: Identity) -> HttpResponse:
         *(xml.tag(f"Checksum{name.upper()}", value) for name, value in composite.items()),
     )
     response = xml_answer(body)
+    describe_version(response, upload.bucket, entry.version_id)
+    encryption.describe(response, entry.headers.encryption)
     describe_checksums(response, entry)
     return response
 

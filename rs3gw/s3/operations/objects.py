@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from replication import services
 from rs3gw.common import clock
 from rs3gw.common.errors import Rs3gwError
+from rs3gw.s3 import encryption
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.body import read_document, receive
 from rs3gw.s3.core import locks, names, xml
@@ -35,7 +36,7 @@ from rs3gw.s3.operations.versions import (
     version_of,
 )
 from rs3gw.s3.request import S3Request
-from rs3gw.storage import selectors
+from rs3gw.storage import blobs, selectors
 from rs3gw.storage.core.objects import Entry, ObjectHeaders
 from rs3gw.storage.errors import NoSuchKey
 
@@ -57,12 +58,13 @@ def write_condition(request: S3Request) -> Callable[[Entry | None], None] | None
 def put_object(request: S3Request, caller: Identity) -> HttpResponse:
     """PutObject."""
     bucket = bucket_of(request)
-    headers = new_headers(request, caller, bucket)
+    sealing = encryption.begin(request.headers, bucket)
+    headers = new_headers(request, caller, bucket, sealing)
     condition = write_condition(request)
     if condition is not None:
         condition(selectors.find_entry(bucket, request.target.key))
     services.preflight()
-    body = receive(request, caller)
+    body = receive(request, caller, key=sealing.data_key)
     entry = services.put_object(
         bucket=bucket, key=request.target.key, body=body, headers=headers, condition=condition
     )
@@ -71,6 +73,7 @@ def put_object(request: S3Request, caller: Identity) -> HttpResponse:
     describe_version(response, bucket, entry.version_id)
     describe_expiration(response, bucket, entry)
     describe_checksums(response, entry)
+    encryption.describe(response, entry.headers.encryption)
     return response
 
 
@@ -153,6 +156,7 @@ def _copied_headers(request: S3Request, source: Entry, given: ObjectHeaders) -> 
         owner=given.owner,
         acl=given.acl,
         lock=given.lock,
+        encryption=given.encryption,
     )
 
 
@@ -178,17 +182,13 @@ def copy_object(request: S3Request, caller: Identity) -> HttpResponse:
     """CopyObject."""
     bucket = bucket_of(request)
     source = source_entry(request, caller)
-    headers = _copied_headers(request, source, new_headers(request, caller, bucket))
+    sealing = encryption.begin(request.headers, bucket)
+    given = new_headers(request, caller, bucket, sealing)
+    headers = _copied_headers(request, source, given)
     if source.bucket_id == bucket.pk and source.key == request.target.key:
         _check_self_copy(request, source, headers)
     services.preflight()
-    entry = services.copy_object(
-        bucket=bucket,
-        key=request.target.key,
-        source=source,
-        headers=headers,
-        condition=write_condition(request),
-    )
+    entry = _store_copy(request, source, headers, sealing)
     tag = f'"{entry.etag}"'
     checksums = [xml.tag(f"Checksum{name.upper()}", v) for name, v in entry.checksums.items()]
     kind = [xml.tag("ChecksumType", entry.checksum_type)] if checksums else []
@@ -203,7 +203,27 @@ def copy_object(request: S3Request, caller: Identity) -> HttpResponse:
     describe_version(response, bucket, entry.version_id)
     describe_expiration(response, bucket, entry)
     describe_source(response, request, source)
+    encryption.describe(response, entry.headers.encryption)
     return response
+
+
+def _store_copy(
+    request: S3Request, source: Entry, headers: ObjectHeaders, sealing: encryption.Sealing
+) -> Entry:
+    """Store a copy: the same bodies under another key, or their bytes encrypted anew."""
+    bucket, key, condition = bucket_of(request), request.target.key, write_condition(request)
+    old, new = source.headers.encryption.get("alg"), sealing.description.get("alg")
+    source_key = encryption.key_for(source, request.headers, encryption.COPY_SOURCE_CUSTOMER)
+    if encryption.CUSTOMER_KIND in (old, new) or (new and not old):
+        chunks = services.open_body(source, key=source_key)
+        body = blobs.stage(chunks, algorithms=list(source.checksums), key=sealing.data_key)
+        return services.put_object(
+            bucket=bucket, key=key, body=body, headers=headers, condition=condition
+        )
+    shared = replace(headers, encryption=source.headers.encryption)
+    return services.copy_object(
+        bucket=bucket, key=key, source=source, headers=shared, condition=condition
+    )
 
 
 def _delete(

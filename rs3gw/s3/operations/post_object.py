@@ -7,7 +7,7 @@ from django.http import HttpResponse
 
 from replication import services
 from rs3gw.common import clock
-from rs3gw.s3 import auth
+from rs3gw.s3 import auth, encryption
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.body import receive_file
 from rs3gw.s3.core import names, xml
@@ -71,15 +71,17 @@ def post_object(request: S3Request, caller: Identity) -> HttpResponse:
     write = _as_write(request, form)
     names.check_key(write.target.key)
     access.check_write(write, caller)
-    headers = new_headers(write, caller, bucket)
+    sealing = encryption.begin(write.headers, bucket)
+    headers = new_headers(write, caller, bucket, sealing)
     services.preflight()
-    body = receive_file(write, _limited(form.file, policy))
+    body = receive_file(write, _limited(form.file, policy), key=sealing.data_key)
     entry = services.put_object(bucket=bucket, key=write.target.key, body=body, headers=headers)
     response = _answer(request, fields, entry)
     response["ETag"] = f'"{entry.etag}"'
     response["Location"] = response.get("Location", _location(request, entry))
     describe_version(response, bucket, entry.version_id)
     describe_checksums(response, entry)
+    encryption.describe(response, entry.headers.encryption)
     return response
 
 

@@ -4,6 +4,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from replication import services
+from rs3gw.s3 import encryption
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.core import xml
 from rs3gw.s3.core.conditions import check_read
@@ -38,15 +39,18 @@ def _answer(request: S3Request, entry: Entry, *, with_body: bool) -> HttpRespons
         describe_version(response, bucket_of(request), entry.version_id)
         del response["Content-Type"]
         return response
+    encryption.refuse_on_read(request.headers)
+    key = encryption.key_for(entry, request.headers)
     span = _span(request, entry)
     start, length = span or (0, entry.size_bytes)
     if with_body and length:
-        response = StreamingHttpResponse(services.open_body(entry, start, length))
+        response = StreamingHttpResponse(services.open_body(entry, start, length, key=key))
     else:
         response = HttpResponse()
     describe(response, labelled(bucket_of(request), [entry])[0])
     describe_version(response, bucket_of(request), entry.version_id)
     describe_expiration(response, bucket_of(request), entry)
+    encryption.describe(response, entry.headers.encryption)
     if entry.parts and "partNumber" in request.query:
         response["x-amz-mp-parts-count"] = str(len(entry.parts))
     response["Content-Length"] = str(length)
@@ -89,6 +93,7 @@ def _part_span(part: str, entry: Entry) -> tuple[int, int] | None:
 def get_attributes(request: S3Request, caller: Identity) -> HttpResponse:
     """GetObjectAttributes."""
     entry = entry_of(request)
+    encryption.key_for(entry, request.headers)
     wanted = {
         name.strip()
         for name in request.headers.get("x-amz-object-attributes", "").split(",")
