@@ -14,6 +14,7 @@ ORDER = [
     "test_admin",
     "test_replication",
     "test_tls",
+    "test_memory",
     "test_faults",
     "test_real_servers",
 ]
