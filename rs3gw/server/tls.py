@@ -21,7 +21,8 @@ logger = logging.getLogger(__name__)
 PROTOCOL = "http/1.1"
 # For TLS 1.2; those of 1.3 are all good.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
-SEND_BYTES = 256 * 1024
+# OpenSSL keeps memory of this size, both ways, for as long as a connection is open.
+SEND_BYTES = RECEIVE_BYTES = 32 * 1024
 _HANDSHAKE_RECORD = 0x16
 
 
@@ -123,6 +124,7 @@ class TlsChannel(Channel):
         """
         if self.is_ended:
             return buffers.view[:0]
+        size_bytes = min(size_bytes, RECEIVE_BYTES)
         raw = super().receive(timeout_seconds, size_bytes, is_hurried=is_hurried)
         if not raw:
             self._may_say_goodbye = False

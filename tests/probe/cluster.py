@@ -208,9 +208,7 @@ class DevCluster:
                 retries={"total_max_attempts": 1},
                 s3={"addressing_style": "path"},
                 connect_timeout=5,
-                read_timeout=30,
-                max_pool_connections=16,
-                **config,
+                **{"read_timeout": 30, "max_pool_connections": 16, **config},
             ),
         )
 

@@ -15,6 +15,7 @@ ORDER = [
     "test_replication",
     "test_arrival",
     "test_tls",
+    "test_memory",
     "test_faults",
     "test_real_servers",
 ]
