@@ -9,7 +9,7 @@ DEMO := .demo
 LINT_ENV := env RS3GW_SECRET_KEY=for-static-checks-only-0123456789abcdef RS3GW_DATABASE_URL=sqlite:///$(CURDIR)/.mypy_cache/lint.sqlite3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup apt run stop test lint fmt unit property simulate integration integration-postgres probe clients browser bench lock clean
+.PHONY: help setup apt run stop test lint fmt unit property simulate integration integration-postgres probe clients browser crash bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -68,6 +68,10 @@ browser: setup ## the admin in a real browser
 
 clients: setup apt ## boto3, aws-cli, rclone and s3cmd against real nodes
 	$(PYTEST) tests/probe/test_clients.py
+
+crash: setup apt ## 200 kills of a loaded node, on each database, and proof that faults are caught; SEED=n replays one
+	$(BIN)/python -m tests.crash.run --kills 200 --prove $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.crash.run --kills 50 --database postgres $(if $(SEED),--seed $(SEED))
 
 bench: setup ## measure the HTTP server beside granian
 	$(BIN)/python tests/bench/server_bench.py
