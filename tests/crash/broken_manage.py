@@ -33,14 +33,15 @@ def answer_before_commit():
     from django.db import transaction
 
     from rs3gw.storage import commit
+    from rs3gw.storage.core.objects import Entry
 
     def commit_group(group):
         later = []
         with transaction.atomic():
             for change, future in group:
                 result, failure = commit._attempt(change)
-                # Uploads are read back at once; the fault would show without any crash.
-                if failure is None and isinstance(result, tuple):
+                # Buckets and uploads are read back at once; the fault would show without any crash.
+                if isinstance(result, tuple) and isinstance(result[0], Entry):
                     future.set_result(result)
                 else:
                     later.append((future, result, failure))

@@ -92,7 +92,7 @@ class CrashNode:
             self.process.wait()
 
     def collector(self):
-        """Start the collector without any grace, twice over, as a process; the node must be down."""
+        """Start two sweeps without any grace as a process; the node must be down."""
         return subprocess.Popen(
             [sys.executable, "-c", COLLECT],
             env=self._env,
