@@ -10,7 +10,7 @@ DEMO := .demo
 LINT_ENV := env RS3GW_SECRET_KEY=for-static-checks-only-0123456789abcdef RS3GW_DATABASE_URL=sqlite:///$(CURDIR)/.mypy_cache/lint.sqlite3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup apt run stop test lint fmt unit property simulate integration integration-postgres probe clients s3-clients browser bench lock clean
+.PHONY: help setup apt run stop test lint fmt unit property simulate integration integration-postgres probe clients s3-clients browser crash bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -82,6 +82,10 @@ $(CLIENTS)/.installed: $(wildcard tests/clients/requirements*.txt) tests/clients
 	cp tests/clients/js/package.json .clients/
 	npm install --prefix .clients --no-audit --no-fund --no-package-lock --loglevel=error
 	touch $@
+
+crash: setup apt ## 200 kills of a loaded node, on each database, and proof that faults are caught; SEED=n replays one
+	$(BIN)/python -m tests.crash.run --kills 200 --prove $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.crash.run --kills 50 --database postgres $(if $(SEED),--seed $(SEED))
 
 bench: setup ## measure the HTTP server beside granian
 	$(BIN)/python tests/bench/server_bench.py

@@ -62,7 +62,7 @@ RS3GW_BLOB_GRACE_SECONDS = envduration("RS3GW_BLOB_GRACE", 3600, minimum=0, maxi
 RS3GW_LIFECYCLE_DAY_SECONDS = envint(
     "RS3GW_LIFECYCLE_DAY_SECONDS", 86_400, minimum=1, maximum=86_400
 )
-RS3GW_KEYRING_FILE = envstr("RS3GW_KEYRING_FILE")
+RS3GW_KEYRING = envsecret("RS3GW_KEYRING", bytes_min=32)
 RS3GW_METRICS_TOKEN = envsecret("RS3GW_METRICS_TOKEN")
 RS3GW_LOG_LEVEL = envchoice(
     "RS3GW_LOG_LEVEL", "info", {"debug", "info", "warning", "error"}

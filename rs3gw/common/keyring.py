@@ -1,18 +1,16 @@
 """The keys that wrap the keys of encrypted objects. They are never in the database.
 
-`RS3GW_KEYRING_FILE` names them, one a line: `name = base64 of 32 bytes`. The first one wraps what
-is new; the others still open what is old. Without a file, one key is derived from the cluster's
-secret, which all nodes of a region share.
+`RS3GW_KEYRING`, or the file that `RS3GW_KEYRING_FILE` names, holds them, one a line: `name = base64
+of 32 bytes`. The first one wraps what is new; the others still open what is old. Without it, one
+key is derived from the cluster's secret, which all nodes of a region share.
 """
 
 import base64
 import binascii
 import re
 import secrets
-import stat
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -45,7 +43,7 @@ def unwrap(name: str, wrapped: str) -> bytes:
     if key is None:
         raise SealError(
             f"The object was encrypted with the key {name!r}, which this node does not have. Add "
-            "it to the file that RS3GW_KEYRING_FILE names, on every node."
+            "it to RS3GW_KEYRING on every node."
         )
     try:
         raw = base64.b64decode(wrapped, validate=True)
@@ -60,48 +58,42 @@ def check() -> None:
     """Read the keyring, so that a bad one stops the start.
 
     Raises:
-        SettingError: The file cannot be used.
+        SettingError: It cannot be used.
     """
     _keys()
 
 
 def _keys() -> Mapping[str, bytes]:
-    if settings.RS3GW_KEYRING_FILE:
-        return _read(settings.RS3GW_KEYRING_FILE)
+    if settings.RS3GW_KEYRING:
+        return _parse(settings.RS3GW_KEYRING)
     master = settings.RS3GW_CLUSTER_SECRET or settings.SECRET_KEY
     return {CLUSTER_KEY: secretbox.derive_key(master, "keyring")}
 
 
 @lru_cache(maxsize=4)
-def _read(path: str) -> Mapping[str, bytes]:
-    try:
-        if stat.S_IMODE(Path(path).stat().st_mode) & stat.S_IRWXO:
-            raise _unusable(path, "everybody on this machine may read it; run chmod 600")
-        text = Path(path).read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unusable(path, f"it cannot be read ({error})") from None
+def _parse(text: str) -> Mapping[str, bytes]:
     keys: dict[str, bytes] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = _LINE.fullmatch(line.strip())
         if not match or match[1] in keys:
-            raise _unusable(path, f"line {number} is not `name = base64`, or names a key again")
-        keys[match[1]] = _key(path, number, match[2])
+            raise _unusable(f"line {number} is not `name = base64`, or names a key again")
+        keys[match[1]] = _key(number, match[2])
     if not keys:
-        raise _unusable(path, "it holds no key")
+        raise _unusable("it holds no key")
     return keys
 
 
-def _key(path: str, number: int, text: str) -> bytes:
+def _key(number: int, text: str) -> bytes:
     try:
         key = base64.b64decode(text, validate=True)
     except binascii.Error:
         key = b""
     if len(key) != KEY_BYTES:
-        raise _unusable(path, f"the key in line {number} is not base64 of {KEY_BYTES} bytes")
+        raise _unusable(f"the key in line {number} is not base64 of {KEY_BYTES} bytes")
     return key
 
 
-def _unusable(path: str, reason: str) -> SettingError:
-    return SettingError("RS3GW_KEYRING_FILE", path, reason)
+def _unusable(reason: str) -> SettingError:
+    return SettingError("RS3GW_KEYRING", "(hidden)", reason)

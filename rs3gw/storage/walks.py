@@ -13,6 +13,7 @@ from rs3gw.storage.core.objects import NULL_VERSION, Entry
 from rs3gw.storage.models import Bucket
 
 BATCH_ROWS = 1000
+ROWS_PER_ITEM = 4
 _KEYS = (
     f"SELECT {rows.ENTRY_COLUMNS} FROM storage_objectversion "  # noqa: S608  (our own columns)
     "WHERE bucket_id = %s AND is_latest AND state = 'live' AND key {op} %s {upper} "
@@ -160,9 +161,10 @@ def _is_shown(entry: Entry) -> bool:
 
 
 def _fill(page: listing.Page[Entry], walked: _Range, prefix: str, delimiter: str) -> None:
-    batch = min(BATCH_ROWS, page.keys_max + 1)
+    batch_max = batch = min(BATCH_ROWS, page.keys_max + 1)
     while True:
         found = walked.read(batch)
+        items_before = page.item_count()
         skip_to: str | None = None
         for entry in found:
             if (skip_to is not None and entry.key < skip_to) or not walked.shows(entry):
@@ -177,6 +179,10 @@ def _fill(page: listing.Page[Entry], walked: _Range, prefix: str, delimiter: str
         if len(found) < batch:
             return
         last = found[-1]
+        # What is read of a group behind its first key is read in vain: few at a time where groups
+        # are large, and more again where they are not.
+        added = page.item_count() - items_before
+        batch = min(batch_max, ROWS_PER_ITEM * (added or batch))
         if skip_to is not None and last.key < skip_to:
             walked = replace(walked, position=skip_to, is_inclusive=True)
             continue
