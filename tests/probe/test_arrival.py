@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from botocore.exceptions import ClientError
 
 from tests.probe.cluster import wait_until
+from tests.probe.objects import body_of, read
 
 SECONDS = 30
 UNTIL = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
@@ -116,3 +117,25 @@ def test_the_settings_of_a_bucket_arrive_everywhere(cluster, east):
                 SECONDS,
                 f"{call} on {node['node_id']}",
             )
+
+
+def test_an_encrypted_object_is_readable_in_every_region(cluster, east, west):
+    first = cluster.s3(east[0])
+    bucket = "arrival-encrypted"
+    first.create_bucket(Bucket=bucket)
+    rule = {"name": "arrival-encrypted", "bucket": bucket, "region": "eu-west-1"}
+    cluster.api(east[0], "POST", "/api/rules/", rule)
+    bodies = {"small": b"secret", "large": body_of(bucket, 3 * 2**20)}
+    for key, body in bodies.items():
+        first.put_object(Bucket=bucket, Key=key, Body=body, ServerSideEncryption="AES256")
+    for node in (*east, west):
+        s3 = cluster.s3(node)
+        for key, body in bodies.items():
+            wait_until(
+                lambda s3=s3, key=key, body=body: read(s3, bucket, key) == body,
+                SECONDS,
+                f"{key} on {node['node_id']}",
+            )
+        answer = s3.get_object(Bucket=bucket, Key="large", Range="bytes=1000000-1000009")
+        assert answer["Body"].read() == bodies["large"][1_000_000:1_000_010]
+        assert answer["ServerSideEncryption"] == "AES256"
