@@ -147,7 +147,7 @@ class _FormFile(_Body):
 
 
 def receive(
-    request: S3Request, identity: Identity, *, key: bytes | None = None
+    request: S3Request, identity: Identity, *, key: bytes | None = None, algorithm: str = ""
 ) -> blobs.StagedBody:
     """Receive an object's or part's body, and check it against all that was declared.
 
@@ -155,11 +155,12 @@ def receive(
         request: The request.
         identity: Who signed it.
         key: What to encrypt the body with, None to store it as it is.
+        algorithm: A checksum to compute although it was not declared; "" for none.
 
     Raises:
         S3Error: Something does not match; nothing was stored.
     """
-    return _receive(_Body(request, identity), _declared_md5(request), key)
+    return _receive(_Body(request, identity), _declared_md5(request), key, algorithm)
 
 
 def receive_file(
@@ -178,11 +179,14 @@ def receive_file(
     return _receive(_FormFile(request, pieces), _declared_md5(request), key)
 
 
-def _receive(body: _Body, md5_hex: str, key: bytes | None) -> blobs.StagedBody:
+def _receive(body: _Body, md5_hex: str, key: bytes | None, algorithm: str = "") -> blobs.StagedBody:
     for name, value in body.declared_checksums().items():
         if not checksums.is_well_formed(name, value):
             raise S3Error("InvalidRequest", f"Value for x-amz-checksum-{name} header is invalid.")
-    staged = blobs.stage(body.chunks(), algorithms=body.algorithms(), key=key)
+    algorithms = body.algorithms()
+    if algorithm and algorithm not in algorithms:
+        algorithms.append(algorithm)
+    staged = blobs.stage(body.chunks(), algorithms=algorithms, key=key)
     try:
         _compare(body, staged, md5_hex)
     except S3Error:

@@ -105,6 +105,16 @@ class BodyMissing(StorageError):
     default_message = "No reachable node holds the bytes of this object now. Retry later."
 
 
+class NodesMissing(StorageError):
+    """What is asked for may lie on nodes that do not answer."""
+
+    code = "ServiceUnavailable"
+    retryable = True
+    default_message = (
+        "A part of the upload may lie on a node that does not answer now. Retry when it is back."
+    )
+
+
 class BodySealed(StorageError):
     """An object is encrypted with a key that is not at hand."""
 

@@ -14,6 +14,7 @@ ORDER = [
     "test_admin",
     "test_replication",
     "test_arrival",
+    "test_multipart",
     "test_tls",
     "test_memory",
     "test_faults",

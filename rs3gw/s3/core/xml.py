@@ -6,7 +6,7 @@ keys by f-strings costs a fifth of what a tree does.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 from xml.etree.ElementTree import Element, ParseError, XMLParser
@@ -67,14 +67,44 @@ def _text(element: Element, name: str) -> str:
     return found
 
 
-def parse_complete(body: bytes) -> list[tuple[int, str]]:
-    """Return (part number, entity tag without quotes) of a CompleteMultipartUpload."""
+@dataclass(frozen=True, slots=True)
+class NamedPart:
+    """A part as a CompleteMultipartUpload names it.
+
+    Attributes:
+        etag: Without quotes.
+        checksums: What it gives of them, by algorithm.
+    """
+
+    number: int
+    etag: str
+    checksums: Mapping[str, str]
+
+
+def parse_complete(body: bytes) -> list[NamedPart]:
+    """Return the parts that a CompleteMultipartUpload names, in its order.
+
+    Raises:
+        S3Error: MalformedXML.
+    """
     root = parse(body)
     expect(root, "CompleteMultipartUpload")
-    parts = [(_text(part, "PartNumber"), _text(part, "ETag")) for part in root.findall("Part")]
-    if not 1 <= len(parts) <= PARTS_MAX or not all(number.strip().isdigit() for number, _ in parts):
+    parts = root.findall("Part")
+    numbers = [_text(part, "PartNumber").strip() for part in parts]
+    if not 1 <= len(parts) <= PARTS_MAX or not all(n.isdecimal() and len(n) < 9 for n in numbers):
         raise S3Error("MalformedXML", f"Name 1 to {PARTS_MAX} parts by their numbers.")
-    return [(int(number), tag.strip().strip('"')) for number, tag in parts]
+    return [
+        NamedPart(int(number), _text(part, "ETag").strip().strip('"'), _checksums(part))
+        for number, part in zip(numbers, parts, strict=True)
+    ]
+
+
+def _checksums(part: Element) -> dict[str, str]:
+    return {
+        element.tag.removeprefix("Checksum").lower(): (element.text or "").strip()
+        for element in part
+        if element.tag.startswith("Checksum")
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+from replication import services
 from rs3gw.s3 import bucket_config, directory
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.core.access import Question, decide
@@ -13,7 +14,6 @@ from rs3gw.s3.operations.buckets import bucket_of
 from rs3gw.s3.operations.context import request_context, tag_context
 from rs3gw.s3.operations.versions import find_kept, version_of
 from rs3gw.s3.request import S3Request
-from rs3gw.storage import selectors
 from rs3gw.storage.core.objects import Entry
 from rs3gw.storage.errors import NoSuchUpload
 from rs3gw.storage.models import Bucket
@@ -200,7 +200,7 @@ def _object_owner(request: S3Request, action: str, target: Target, entry: Entry 
     if action in _OF_UPLOAD:
         try:
             upload_id = request.query.get("uploadId", "")
-            return selectors.get_upload(target.bucket, target.key, upload_id).owner
+            return services.find_upload(target.bucket, target.key, upload_id).owner
         except NoSuchUpload:
             return ""
     return "" if entry is None else entry.headers.owner or target.bucket.owner

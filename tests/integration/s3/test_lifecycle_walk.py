@@ -168,7 +168,7 @@ def test_an_object_that_was_written_meanwhile_stays(monkeypatch):
 
 def upload(bucket, key):
     return services.create_upload(
-        bucket=bucket, key=key, owner="root", headers=ObjectHeaders(), checksum_algorithm=""
+        bucket=bucket, new=services.NewUpload(key=key, headers=ObjectHeaders())
     )
 
 
