@@ -39,8 +39,7 @@ def fill(path, bucket_id, count):
             # Dots of a writer that does not exist: they take no number from this node's log.
             yield tuple(
                 (
-                    row
-                    | {"key": f"g{group:04d}/{number:07d}", "actor": bucket_id, "seq": number}
+                    row | {"key": f"g{group:04d}/{number:07d}", "actor": bucket_id, "seq": number}
                 ).values()
             )
 

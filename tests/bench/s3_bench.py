@@ -124,7 +124,7 @@ def measure_round(port, seconds, rng, connections=CONNECTIONS):
 
 
 def compare(rounds, seconds):
-    """Measure all servers in turn and return, by measure and server, (median, generator's share)."""
+    """Measure all servers in turn; return by measure and server (median, generator's share)."""
     servers = {"node": Node(), "moto": Moto(), "raw": Raw()}
     found = {name: [] for name in servers}
     try:
@@ -175,9 +175,19 @@ def main():
     if options.profile:
         profile(options.seconds)
         return
+    machine = report.machine()
     figures = compare(options.rounds, options.seconds)
     pages = listing.compare(options.keys, options.rounds)
-    text = report.document(figures, pages, options)
+    text = report.document(
+        machine,
+        figures,
+        pages,
+        rounds=options.rounds,
+        connections=CONNECTIONS,
+        large_connections=LARGE_CONNECTIONS,
+        keys=f"{options.keys:,}",
+        group=f"{options.keys // listing.GROUPS:,}",
+    )
     sys.stdout.write(text)
     if options.write_docs:
         path = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
