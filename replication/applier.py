@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from replication import bodies, bucket_state, entries, outbox, registers
+from replication import bodies, bucket_state, control, entries, outbox, registers, travel
 from replication.bucket_state import Place
 from replication.core.applied import AppliedRanges
 from replication.core.conflict import ConflictResolution
@@ -22,6 +22,7 @@ from replication.core.events import EventKind, ReplicationEvent
 from replication.doorbell import doorbell
 from replication.models import AppliedActor, ConflictCount
 from rs3gw.common import clock, hlc
+from rs3gw.common.errors import SealError
 from rs3gw.common.vector_clock import VectorClock
 from rs3gw.storage import attributes, commit, rows
 from rs3gw.storage import services as storage
@@ -82,12 +83,17 @@ class _Scene:
 
 def apply_batch(batch: Batch, sender: Sender) -> list[ItemResult]:
     """Apply a batch and return the result of each of its events, in their order."""
-    refused = {
-        (event.actor, event.seq): result
-        for event in batch.events
-        if (result := _refusal(event, batch, sender)) is not None
-    }
-    accepted = [event for event in batch.events if (event.actor, event.seq) not in refused]
+    refused: dict[tuple[int, int], ItemResult] = {}
+    accepted: list[ReplicationEvent] = []
+    for event in batch.events:
+        result = _refusal(event, batch, sender)
+        if result is None:
+            try:
+                accepted.append(_readable_here(event, sender))
+            except SealError as error:
+                result = _result(event, "parked", error.message)
+        if result is not None:
+            refused[event.actor, event.seq] = result
     applied, forwarded_shards = commit.run(lambda: _apply_all(accepted, _Scene(batch, sender)))
     for shard in forwarded_shards:
         doorbell.ring(shard)
@@ -97,6 +103,13 @@ def apply_batch(batch: Batch, sender: Sender) -> list[ItemResult]:
         for actor, seq, reason in batch.unknown
     ]
     return [*(results[event.actor, event.seq] for event in batch.events), *unknown]
+
+
+def _readable_here(event: ReplicationEvent, sender: Sender) -> ReplicationEvent:
+    """Return an event with the key of its object, if it has one, wrapped by our own keyring."""
+    if sender.is_member():
+        return event
+    return travel.from_region(event, control.pairing_secret(sender.region))
 
 
 def _result(event: ReplicationEvent, code: str, reason: str = "") -> ItemResult:

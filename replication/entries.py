@@ -14,6 +14,7 @@ from rs3gw.storage.core.objects import (
     ObjectHeaders,
     PartInfo,
 )
+from rs3gw.storage.core.sealed import sealed_size
 from rs3gw.storage.core.siblings import Stamp
 from rs3gw.storage.models import Bucket
 
@@ -58,7 +59,7 @@ def entry_event(
         version_id=entry.version_id,
         context=entry.context,
         body_sha256=entry.sha256,
-        body_size_bytes=entry.size_bytes if has_bytes else 0,
+        body_size_bytes=entry.stored_size(entry.size_bytes) if has_bytes else 0,
         payload=(_payload(entry) if has_bytes else _delete_payload(entry)) | _changes(changes),
         created_at_ms=hlc.physical_ms(entry.hlc),
     )
@@ -131,7 +132,7 @@ def event_entry(event: ReplicationEvent, bucket: Bucket) -> Entry:
         is_delete_marker=event.kind == EventKind.PUT_DELETE_MARKER,
         etag=str(payload.get("etag", "")),
         sha256=event.body_sha256,
-        size_bytes=event.body_size_bytes,
+        size_bytes=int(payload.get("size", event.body_size_bytes)),
         headers=ObjectHeaders.from_json(
             headers, payload.get("metadata", {}), payload.get("tags", {})
         ),
@@ -194,7 +195,9 @@ def event_bodies(event: ReplicationEvent) -> list[tuple[str, int]]:
         return []
     parts = [PartInfo.from_json(part) for part in _parts(event.payload)]
     if parts:
-        return [(part.sha256, part.size_bytes) for part in parts]
+        is_sealed = bool(event.payload.get("headers", {}).get("encryption"))
+        size_of = sealed_size if is_sealed else int
+        return [(part.sha256, size_of(part.size_bytes)) for part in parts]
     return [(event.body_sha256, event.body_size_bytes)] if event.body_sha256 else []
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from replication import dispatch, drain, lanes, trimming
+from replication import dispatch, drain, lanes, trimming, uploads
 from rs3gw.common import clock
 
 DRAIN_TIME_LIMIT_SECONDS = 600
@@ -42,6 +42,7 @@ def sweep(**_: object) -> None:
     time_limit=600,
 )
 def trim_log(**_: object) -> None:
-    """Delete events that every destination has and that are older than the retention."""
+    """Delete what is over: old events that every destination has, uploads that ended elsewhere."""
     retention = timedelta(seconds=settings.RS3GW_EVENT_RETENTION_SECONDS)
     trimming.trim(before=clock.utcnow() - retention)
+    uploads.drop_stale()

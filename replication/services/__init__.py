@@ -27,19 +27,29 @@ from replication.services.lanes import (
     skip_parked,
 )
 from replication.services.objects import (
+    Completion,
     Deleted,
     abort_upload,
     complete_upload,
+    completed_before,
     copy_object,
-    create_upload,
     delete_object,
+    find_upload,
+    gather_parts,
+    gather_uploads,
     put_object,
-    put_part,
     set_attribute,
 )
+from rs3gw.storage.uploads import NewUpload, create_upload, put_part
 
 __all__ = [
+    "Completion",
     "Deleted",
+    "NewUpload",
+    "completed_before",
+    "find_upload",
+    "gather_parts",
+    "gather_uploads",
     "abort_upload",
     "complete_upload",
     "copy_object",

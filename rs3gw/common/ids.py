@@ -1,5 +1,6 @@
 """Identifiers that this node mints."""
 
+import base64
 import secrets
 import string
 import uuid
@@ -60,5 +61,15 @@ def new_version_id() -> str:
 
 
 def new_upload_id(node_id: str) -> str:
-    """Return an upload id that names the node which holds the parts."""
-    return f"{node_id}.{secrets.token_hex(16)}"
+    """Return an upload id that names the node where the upload began."""
+    raw = secrets.token_bytes(16) + node_id.encode()
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def upload_home(upload_id: str) -> str:
+    """Return the node that an upload id names, "" when it names none."""
+    try:
+        raw = base64.urlsafe_b64decode(upload_id + "=" * (-len(upload_id) % 4))
+        return raw[16:].decode("ascii")
+    except ValueError:
+        return ""

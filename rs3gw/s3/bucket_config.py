@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from replication import services
 from rs3gw.s3.core.acl import Acl, canned_acl
 from rs3gw.s3.core.acl import from_json as acl_from_json
+from rs3gw.s3.core.cors import CorsRule
+from rs3gw.s3.core.cors import from_json as cors_from_json
+from rs3gw.s3.core.lifecycle import LifecycleRule
+from rs3gw.s3.core.lifecycle_writer import from_json as lifecycle_from_json
 from rs3gw.s3.core.locks import LockConfiguration, parse_configuration
 from rs3gw.s3.core.ownership import (
     Ownership,
@@ -19,6 +23,7 @@ from rs3gw.s3.core.ownership import (
     parse_public_access_block,
 )
 from rs3gw.s3.core.policy import Policy, parse_bucket_policy
+from rs3gw.storage.core.objects import Entry
 from rs3gw.storage.models import Bucket
 
 KEPT_MAX = 10_000
@@ -35,6 +40,8 @@ class BucketConfig:
         acl: Its access control list; None where none was set.
         ownership: Who owns what is written to it.
         public_access_block: What is refused although a policy or list allows it.
+        cors: Its cross-origin rules.
+        lifecycle: Its lifecycle rules.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -43,11 +50,21 @@ class BucketConfig:
     acl: Acl | None = None
     ownership: Ownership = "ObjectWriter"
     public_access_block: PublicAccessBlock = PublicAccessBlock()
+    cors: tuple[CorsRule, ...] = ()
+    lifecycle: tuple[LifecycleRule, ...] = ()
 
     def acl_of(self, bucket: Bucket) -> Acl:
         """Return the bucket's access control list; private where none was set."""
         owner = bucket.owner
         return self.acl or canned_acl("private", owner=owner, bucket_owner=owner)
+
+
+def acl_of_object(entry: Entry, bucket: Bucket) -> Acl:
+    """Return the access control list of an object; private where none was set."""
+    if entry.headers.acl:
+        return acl_from_json(entry.headers.acl)
+    owner = entry.headers.owner or bucket.owner
+    return canned_acl("private", owner=owner, bucket_owner=bucket.owner)
 
 
 _kept: dict[int, tuple[int, BucketConfig]] = {}
@@ -77,4 +94,6 @@ def _compile(bucket_name: str, texts: Mapping[str, str]) -> BucketConfig:
         public_access_block=(
             PublicAccessBlock() if block is None else parse_public_access_block(block.encode())
         ),
+        cors=cors_from_json(json.loads(texts.get("cors", "[]"))),
+        lifecycle=lifecycle_from_json(json.loads(texts.get("lifecycle", '{"rules": []}'))["rules"]),
     )

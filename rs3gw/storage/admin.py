@@ -57,7 +57,7 @@ class ObjectVersionAdmin(KeyPrefixSearch):
     ]
     list_filter = ["is_latest", "state", "bucket"]
     list_select_related = ["bucket"]
-    ordering = ["bucket_id", "key"]
+    ordering = ["bucket_id", "key", "-hlc"]
     fields = [
         "bucket",
         "key",
@@ -86,13 +86,15 @@ class ObjectVersionAdmin(KeyPrefixSearch):
     def status(self, version: ObjectVersion) -> SafeString:
         if version.state == ObjectState.TOMBSTONE:
             return badge("Deleted", "off")
+        if version.state == ObjectState.MARKER:
+            return badge("Delete marker", "off")
         if not version.is_latest:
-            return badge("Not the one readers see", "info")
+            return badge("Older version", "info")
         return badge("Current", "ok")
 
     @admin.display(description="Size", ordering="size_bytes")
     def size(self, version: ObjectVersion) -> str:
-        return "–" if version.state == ObjectState.TOMBSTONE else format_bytes(version.size_bytes)
+        return format_bytes(version.size_bytes) if version.state == ObjectState.LIVE else "–"
 
     @admin.display(description="Dot")
     def dot(self, version: ObjectVersion) -> str:

@@ -179,7 +179,10 @@ class PartReference(models.Model):
 
 
 class MultipartUpload(models.Model):
-    """An upload in parts that has begun and is neither complete nor aborted."""
+    """An upload in parts that has begun and is neither complete nor aborted.
+
+    The node that began it has a row, and so has every other node that was sent a part of it.
+    """
 
     upload_id = models.CharField(max_length=128, unique=True)
     bucket = models.ForeignKey(Bucket, on_delete=models.CASCADE)
@@ -197,6 +200,29 @@ class MultipartUpload(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} ({self.upload_id})"
+
+
+class UploadOutcome(models.TextChoices):
+    """How an upload ended."""
+
+    COMPLETED = "completed", "Completed"
+    ABORTED = "aborted", "Aborted"
+
+
+class EndedUpload(models.Model):
+    """That an upload is over, kept for a day.
+
+    A client that repeats its CompleteMultipartUpload hears the same again, and a part that is
+    late finds no upload, whichever node they come to.
+    """
+
+    upload_id = models.CharField(max_length=128, unique=True)
+    outcome = models.CharField(max_length=9, choices=UploadOutcome.choices)
+    result = models.JSONField(default=dict)
+    ended_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.upload_id}: {self.outcome}"
 
 
 class UploadPart(models.Model):

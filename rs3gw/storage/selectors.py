@@ -12,8 +12,8 @@ from django.db.models import Q
 from rs3gw.storage import rows
 from rs3gw.storage.core import listing
 from rs3gw.storage.core.objects import Entry
-from rs3gw.storage.errors import NoSuchBucket, NoSuchUpload
-from rs3gw.storage.models import Bucket, BucketState, InlineBody, MultipartUpload, UploadPart
+from rs3gw.storage.errors import NoSuchBucket
+from rs3gw.storage.models import Bucket, BucketState, InlineBody, MultipartUpload
 from rs3gw.storage.walks import ListPage, VersionPage, list_keys, list_versions
 
 __all__ = [
@@ -25,12 +25,10 @@ __all__ = [
     "find_incarnation",
     "find_version",
     "get_bucket",
-    "get_upload",
     "is_bucket_empty",
     "known_bodies",
     "list_buckets",
     "list_keys",
-    "list_parts",
     "list_uploads",
     "list_versions",
 ]
@@ -124,18 +122,6 @@ def is_bucket_empty(bucket: Bucket) -> bool:
     return rows.fetch_one(statement, (bucket.pk,)) is None
 
 
-def get_upload(bucket: Bucket, key: str, upload_id: str) -> MultipartUpload:
-    """Return an upload that is under way.
-
-    Raises:
-        NoSuchUpload: There is none of that id for this key.
-    """
-    try:
-        return MultipartUpload.objects.get(bucket=bucket, key=key, upload_id=upload_id)
-    except MultipartUpload.DoesNotExist:
-        raise NoSuchUpload from None
-
-
 def list_uploads(
     bucket: Bucket,
     *,
@@ -155,11 +141,6 @@ def list_uploads(
             after |= Q(key=key_marker, upload_id__gt=id_marker)
         uploads = uploads.filter(after)
     return list(uploads.order_by("key", "upload_id")[: limit + 1])
-
-
-def list_parts(upload: MultipartUpload, *, after: int = 0, limit: int = 1000) -> list[UploadPart]:
-    """Return parts above number `after`, one more than `limit` when there are more."""
-    return list(upload.parts.filter(number__gt=after).order_by("number")[: limit + 1])
 
 
 def known_bodies(sha256s: Sequence[str]) -> set[str]:

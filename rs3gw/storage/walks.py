@@ -182,8 +182,8 @@ def _fill(page: listing.Page[Entry], walked: _Range, prefix: str, delimiter: str
         last = found[-1]
         # What is read of a group behind its first key is read in vain: few at a time where groups
         # are large, and more again where they are not.
-        added = page.item_count() - items_before
-        batch = min(batch_max, ROWS_PER_ITEM * (added or batch))
+        new_items = page.item_count() - items_before
+        batch = min(batch_max, ROWS_PER_ITEM * (new_items or batch))
         if skip_to is not None and last.key < skip_to:
             walked = replace(walked, position=skip_to, is_inclusive=True)
             continue

@@ -1,16 +1,15 @@
 """What the names, e-mail addresses, keys and inline policies of users may look like."""
 
-import json
 import re
 
 from rs3gw.s3.core.errors import S3Error
+from rs3gw.s3.core.policy import parse_user_policy
 
 ROOT = "root"
 USER_ID_CHARS_MAX = 64
 DISPLAY_NAME_CHARS_MAX = 128
 EMAIL_CHARS_MAX = 254
 POLICY_NAME_CHARS_MAX = 128
-POLICY_BYTES_MAX = 20 * 1024
 POLICIES_MAX = 10
 SECRET_CHARS_MAX = 256
 
@@ -69,21 +68,10 @@ def check_user_policy(text: str) -> None:
     """Check that a text can be a user's inline policy.
 
     Raises:
-        S3Error: MalformedPolicy.
+        S3Error: MalformedPolicy, with the reason.
     """
     try:
-        size_bytes = len(text.encode())
+        text.encode()
     except UnicodeEncodeError:
         raise S3Error("MalformedPolicy", "The policy must be valid Unicode text.") from None
-    if size_bytes > POLICY_BYTES_MAX:
-        raise S3Error("MalformedPolicy", "An inline policy has at most 20 KiB.")
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise S3Error("MalformedPolicy", "The policy is not valid JSON.") from None
-    if not isinstance(document, dict) or not document.get("Statement"):
-        raise S3Error("MalformedPolicy", "The policy must be a JSON object with a Statement.")
-    statements = document["Statement"]
-    found = statements if isinstance(statements, list) else [statements]
-    if not all(isinstance(statement, dict) for statement in found):
-        raise S3Error("MalformedPolicy", "Each Statement must be a JSON object.")
+    parse_user_policy(text)

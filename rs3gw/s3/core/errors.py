@@ -26,17 +26,22 @@ STATUSES = {
     "InvalidBucketName": 400,
     "InvalidBucketState": 409,
     "InvalidDigest": 400,
+    "InvalidEncryptionAlgorithmError": 400,
     "InvalidLocationConstraint": 400,
     "InvalidPart": 400,
     "InvalidPartNumber": 416,
     "InvalidPartOrder": 400,
+    "InvalidPolicyDocument": 400,
     "InvalidRange": 416,
     "InvalidRequest": 400,
     "InvalidTag": 400,
     "KeyTooLongError": 400,
     "MalformedACLError": 400,
+    "MalformedPOSTRequest": 400,
     "MalformedPolicy": 400,
+    "MalformedTrailerError": 400,
     "MalformedXML": 400,
+    "MaxPostPreDataLengthExceeded": 400,
     "MetadataTooLarge": 400,
     "MethodNotAllowed": 405,
     "MissingContentLength": 411,
@@ -59,6 +64,8 @@ STATUSES = {
     "ReplicationConfigurationNotFoundError": 404,
     "RequestTimeTooSkewed": 403,
     "RequestTimeout": 400,
+    "SealBroken": 503,
+    "ServerSideEncryptionConfigurationNotFoundError": 404,
     "ServiceUnavailable": 503,
     "SignatureDoesNotMatch": 403,
     "SlowDown": 503,
@@ -72,14 +79,21 @@ class S3Error(Rs3gwError):
 
     Attributes:
         headers: Headers of the answer, such as `x-amz-delete-marker`.
+        details: Further elements of the answer, such as `Region`.
     """
 
     def __init__(
-        self, code: str, message: str = "", *, headers: Mapping[str, str] | None = None
+        self,
+        code: str,
+        message: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        details: Mapping[str, str] | None = None,
     ) -> None:
         assert code in STATUSES, code
         self.code = code
         self.headers = dict(headers or {})
+        self.details = dict(details or {})
         super().__init__(message or code)
 
 
@@ -88,11 +102,14 @@ def status_of(error: Rs3gwError) -> int:
     return STATUSES.get(error.code, 500)
 
 
-def error_xml(*, code: str, message: str, resource: str, request_id: str, host_id: str) -> bytes:
+def error_xml(error: Rs3gwError, *, resource: str, request_id: str, host_id: str) -> bytes:
     """Return the body of an error answer."""
+    details = "".join(
+        f"<{name}>{escape(text)}</{name}>" for name, text in getattr(error, "details", {}).items()
+    )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+        f"<Error><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>{details}"
         f"<Resource>{escape(resource)}</Resource><RequestId>{escape(request_id)}</RequestId>"
         f"<HostId>{escape(host_id)}</HostId></Error>"
     ).encode("utf-8", "xmlcharrefreplace")

@@ -28,6 +28,7 @@ BUCKET = {
     ("GET", "versioning"): "GetBucketVersioning",
     ("GET", "versions"): "ListObjectVersions",
     ("GET", "uploads"): "ListMultipartUploads",
+    ("POST", ""): "PostObject",
     ("POST", "delete"): "DeleteObjects",
     ("GET", "acl"): "GetBucketAcl",
     ("GET", "policy"): "GetBucketPolicy",
@@ -37,6 +38,9 @@ BUCKET = {
     ("PUT", "tagging"): "PutBucketTagging",
     ("DELETE", "tagging"): "DeleteBucketTagging",
     ("PUT", "acl"): "PutBucketAcl",
+    ("GET", "encryption"): "GetBucketEncryption",
+    ("PUT", "encryption"): "PutBucketEncryption",
+    ("DELETE", "encryption"): "DeleteBucketEncryption",
     ("GET", "policyStatus"): "GetBucketPolicyStatus",
     ("GET", "ownershipControls"): "GetBucketOwnershipControls",
     ("PUT", "ownershipControls"): "PutBucketOwnershipControls",
@@ -62,6 +66,9 @@ BUCKET = {
     ("GET", "cors"): "GetBucketCors",
     ("PUT", "cors"): "PutBucketCors",
     ("DELETE", "cors"): "DeleteBucketCors",
+    ("GET", "lifecycle"): "GetBucketLifecycleConfiguration",
+    ("PUT", "lifecycle"): "PutBucketLifecycleConfiguration",
+    ("DELETE", "lifecycle"): "DeleteBucketLifecycle",
 }
 OBJECT = {
     ("GET", ""): "GetObject",

@@ -6,12 +6,13 @@ keys by f-strings costs a fifth of what a tree does.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 from xml.sax.saxutils import escape
 
+from rs3gw.s3.core.conditions import DeleteConditions
 from rs3gw.s3.core.errors import S3Error
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -66,27 +67,53 @@ def _text(element: Element, name: str) -> str:
     return found
 
 
-def parse_complete(body: bytes) -> list[tuple[int, str]]:
-    """Return (part number, entity tag without quotes) of a CompleteMultipartUpload."""
+@dataclass(frozen=True, slots=True)
+class NamedPart:
+    """A part as a CompleteMultipartUpload names it.
+
+    Attributes:
+        etag: Without quotes.
+        checksums: What it gives of them, by algorithm.
+    """
+
+    number: int
+    etag: str
+    checksums: Mapping[str, str]
+
+
+def parse_complete(body: bytes) -> list[NamedPart]:
+    """Return the parts that a CompleteMultipartUpload names, in its order.
+
+    Raises:
+        S3Error: MalformedXML.
+    """
     root = parse(body)
     expect(root, "CompleteMultipartUpload")
-    parts = [(_text(part, "PartNumber"), _text(part, "ETag")) for part in root.findall("Part")]
-    if not 1 <= len(parts) <= PARTS_MAX or not all(number.strip().isdigit() for number, _ in parts):
+    parts = root.findall("Part")
+    numbers = [_text(part, "PartNumber").strip() for part in parts]
+    if not 1 <= len(parts) <= PARTS_MAX or not all(n.isdecimal() and len(n) < 9 for n in numbers):
         raise S3Error("MalformedXML", f"Name 1 to {PARTS_MAX} parts by their numbers.")
-    return [(int(number), tag.strip().strip('"')) for number, tag in parts]
+    return [
+        NamedPart(int(number), _text(part, "ETag").strip().strip('"'), _checksums(part))
+        for number, part in zip(numbers, parts, strict=True)
+    ]
+
+
+def _checksums(part: Element) -> dict[str, str]:
+    return {
+        element.tag.removeprefix("Checksum").lower(): (element.text or "").strip()
+        for element in part
+        if element.tag.startswith("Checksum")
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteItem:
-    """One of the objects that a DeleteObjects names.
-
-    Attributes:
-        etag: What the object's entity tag must be; None for any.
-    """
+    """One of the objects that a DeleteObjects names, and what is demanded of it."""
 
     key: str
-    version_id: str | None = None
-    etag: str | None = None
+    version_id: str | None
+    conditions: DeleteConditions
 
 
 def parse_delete(body: bytes) -> tuple[list[DeleteItem], bool]:
@@ -94,7 +121,13 @@ def parse_delete(body: bytes) -> tuple[list[DeleteItem], bool]:
     root = parse(body)
     expect(root, "Delete")
     found = [
-        DeleteItem(_text(item, "Key"), item.findtext("VersionId") or None, item.findtext("ETag"))
+        DeleteItem(
+            _text(item, "Key"),
+            item.findtext("VersionId") or None,
+            DeleteConditions(
+                item.findtext("ETag"), item.findtext("LastModifiedTime"), item.findtext("Size")
+            ),
+        )
         for item in root.findall("Object")
     ]
     if not 1 <= len(found) <= DELETE_KEYS_MAX:

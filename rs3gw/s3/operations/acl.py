@@ -27,7 +27,6 @@ from rs3gw.s3.operations.buckets import bucket_of
 from rs3gw.s3.operations.versions import describe_version, entry_of
 from rs3gw.s3.request import S3Request
 from rs3gw.storage.core import attributes
-from rs3gw.storage.core.objects import Entry
 from rs3gw.storage.models import Bucket
 
 DIRECTORY = Directory(known=directory.is_known, resolve=directory.find_by_email)
@@ -62,14 +61,6 @@ def new_object_acl(
     acl = own_acl(asked, writer=writer, bucket_owner=bucket.owner, ownership=ownership)
     private = lists.canned_acl("private", owner=acl.owner, bucket_owner=bucket.owner)
     return acl.owner, {} if acl == private else lists.to_json(acl)
-
-
-def object_acl(entry: Entry, bucket: Bucket) -> Acl:
-    """Return the access control list of an object; private where none was set."""
-    if entry.headers.acl:
-        return lists.from_json(entry.headers.acl)
-    owner = entry.headers.owner or bucket.owner
-    return lists.canned_acl("private", owner=owner, bucket_owner=bucket.owner)
 
 
 def _given(request: S3Request, caller: Identity, owner: str, bucket: Bucket) -> Acl:
@@ -108,7 +99,9 @@ def put_bucket_acl(request: S3Request, caller: Identity) -> HttpResponse:
 def get_object_acl(request: S3Request, caller: Identity) -> HttpResponse:
     """GetObjectAcl."""
     entry, bucket = entry_of(request), bucket_of(request)
-    response = xml_answer(lists.acl_xml(object_acl(entry, bucket), directory.display_name))
+    response = xml_answer(
+        lists.acl_xml(bucket_config.acl_of_object(entry, bucket), directory.display_name)
+    )
     describe_version(response, bucket, entry.version_id)
     return response
 

@@ -1,12 +1,8 @@
 """Cross-origin settings of a bucket, and the answers that browsers get because of them."""
 
-import json
-from functools import lru_cache
-
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
-from replication import services
 from rs3gw.s3 import bucket_config
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.body import read_document
@@ -14,6 +10,7 @@ from rs3gw.s3.core import cors
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.operations.answers import empty, xml_answer
 from rs3gw.s3.operations.buckets import bucket_of
+from rs3gw.s3.operations.settings import delete, put_json
 from rs3gw.s3.request import S3Request, wire_text
 from rs3gw.storage import selectors
 from rs3gw.storage.models import Bucket
@@ -32,34 +29,19 @@ def get_cors(request: S3Request, caller: Identity) -> HttpResponse:
 
 def put_cors(request: S3Request, caller: Identity) -> HttpResponse:
     """PutBucketCors."""
-    bucket = bucket_of(request)
+    bucket_of(request)
     rules = cors.parse_cors(read_document(request, caller))
-    services.put_bucket_setting(
-        bucket=bucket,
-        name=SETTING,
-        value=json.dumps(cors.to_json(rules)),
-        author=caller.access_key_id,
-    )
-    return empty()
+    return put_json(request, caller, SETTING, cors.to_json(rules))
 
 
 def delete_cors(request: S3Request, caller: Identity) -> HttpResponse:
     """DeleteBucketCors."""
-    services.delete_bucket_setting(
-        bucket=bucket_of(request), name=SETTING, author=caller.access_key_id
-    )
-    return empty(204)
+    return delete(request, caller, SETTING)
 
 
 def rules_of(bucket: Bucket) -> tuple[cors.CorsRule, ...]:
     """Return a bucket's rules, none when it has no setting."""
-    text = bucket_config.of(bucket).texts.get(SETTING)
-    return () if text is None else _rules(text)
-
-
-@lru_cache(maxsize=256)
-def _rules(text: str) -> tuple[cors.CorsRule, ...]:
-    return cors.from_json(json.loads(text))
+    return bucket_config.of(bucket).cors
 
 
 def preflight(request: S3Request) -> HttpResponse:

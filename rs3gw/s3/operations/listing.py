@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.core import xml
 from rs3gw.s3.core.errors import S3Error
+from rs3gw.s3.lifecycle import labelled
 from rs3gw.s3.operations.answers import iso, owner_xml, xml_answer
 from rs3gw.s3.operations.buckets import bucket_of
 from rs3gw.s3.request import S3Request
@@ -106,7 +107,8 @@ def list_objects(request: S3Request, caller: Identity) -> HttpResponse:
     )
     with_owner = not is_v2 or query.get("fetch-owner", "").lower() == "true"
     contents = "".join(
-        _contents(entry, encoding, bucket.owner if with_owner else "") for entry in page.entries
+        _contents(entry, encoding, bucket.owner if with_owner else "")
+        for entry in labelled(bucket, page.entries)
     )
     head = _head_v2 if is_v2 else _head_v1
     body = xml.document(
@@ -201,7 +203,7 @@ def list_versions(request: S3Request, caller: Identity) -> HttpResponse:
         _given(request, "delimiter", "Delimiter", encoding),
         xml.tag("EncodingType", encoding) if encoding else "",
         xml.tag("IsTruncated", str(page.is_truncated).lower()),
-        *(_version(entry, encoding, bucket.owner) for entry in page.entries),
+        *(_version(entry, encoding, bucket.owner) for entry in labelled(bucket, page.entries)),
         _groups(page.common_prefixes, encoding),
     )
     return xml_answer(body)

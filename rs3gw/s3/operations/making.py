@@ -8,6 +8,7 @@ from rs3gw.s3 import bucket_config
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.core import locks
 from rs3gw.s3.core.errors import S3Error
+from rs3gw.s3.encryption import Sealing
 from rs3gw.s3.operations.acl import new_object_acl
 from rs3gw.s3.operations.headers import object_headers
 from rs3gw.s3.request import S3Request
@@ -15,7 +16,9 @@ from rs3gw.storage.core.objects import ObjectHeaders
 from rs3gw.storage.models import Bucket
 
 
-def new_headers(request: S3Request, caller: Identity, bucket: Bucket) -> ObjectHeaders:
+def new_headers(
+    request: S3Request, caller: Identity, bucket: Bucket, sealing: Sealing
+) -> ObjectHeaders:
     """Return the headers, owner, access list and lock of a new version.
 
     Raises:
@@ -27,6 +30,7 @@ def new_headers(request: S3Request, caller: Identity, bucket: Bucket) -> ObjectH
         owner=owner,
         acl=acl,
         lock=new_lock(request.headers, bucket),
+        encryption=sealing.description,
     )
 
 

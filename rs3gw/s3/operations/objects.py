@@ -9,20 +9,36 @@ from django.http import HttpResponse
 from replication import services
 from rs3gw.common import clock
 from rs3gw.common.errors import Rs3gwError
+from rs3gw.s3 import encryption
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.body import read_document, receive
 from rs3gw.s3.core import locks, names, xml
-from rs3gw.s3.core.conditions import check_read, check_write
+from rs3gw.s3.core.conditions import (
+    DeleteConditions,
+    check_delete,
+    check_read,
+    check_write,
+    delete_conditions,
+)
 from rs3gw.s3.core.errors import S3Error
+from rs3gw.s3.operations import access
 from rs3gw.s3.operations.answers import empty, iso, xml_answer
 from rs3gw.s3.operations.attributes import wants_bypass
 from rs3gw.s3.operations.buckets import bucket_of
 from rs3gw.s3.operations.headers import describe_checksums, request_tags
+from rs3gw.s3.operations.lifecycle import describe_expiration
 from rs3gw.s3.operations.making import new_headers
-from rs3gw.s3.operations.versions import checked_version, describe_version, find, version_of
+from rs3gw.s3.operations.versions import (
+    checked_version,
+    describe_version,
+    find,
+    find_kept,
+    version_of,
+)
 from rs3gw.s3.request import S3Request
-from rs3gw.storage import selectors
+from rs3gw.storage import blobs, selectors
 from rs3gw.storage.core.objects import Entry, ObjectHeaders
+from rs3gw.storage.errors import NoSuchKey
 
 WRITE_CONDITIONS = frozenset({"if-match", "if-none-match"})
 NO_SUCH_SOURCE_VERSION = "The specified version does not exist."
@@ -42,24 +58,27 @@ def write_condition(request: S3Request) -> Callable[[Entry | None], None] | None
 def put_object(request: S3Request, caller: Identity) -> HttpResponse:
     """PutObject."""
     bucket = bucket_of(request)
-    headers = new_headers(request, caller, bucket)
+    sealing = encryption.begin(request.headers, bucket)
+    headers = new_headers(request, caller, bucket, sealing)
     condition = write_condition(request)
     if condition is not None:
         condition(selectors.find_entry(bucket, request.target.key))
     services.preflight()
-    body = receive(request, caller)
+    body = receive(request, caller, key=sealing.data_key)
     entry = services.put_object(
         bucket=bucket, key=request.target.key, body=body, headers=headers, condition=condition
     )
     response = empty()
     response["ETag"] = f'"{entry.etag}"'
     describe_version(response, bucket, entry.version_id)
+    describe_expiration(response, bucket, entry)
     describe_checksums(response, entry)
+    encryption.describe(response, entry.headers.encryption)
     return response
 
 
-def source_address(request: S3Request) -> tuple[str, str, str | None]:
-    """Return bucket, key and version id of the source of a copy.
+def _source_address(request: S3Request, *, plus: str) -> tuple[str, str, str | None]:
+    """Return bucket, key and version id of the source of a copy, a plus read as `plus`.
 
     Raises:
         S3Error: InvalidArgument: the header cannot be read.
@@ -67,7 +86,7 @@ def source_address(request: S3Request) -> tuple[str, str, str | None]:
     source = request.headers["x-amz-copy-source"]
     path, _, version = source.partition("?versionId=")
     try:
-        text = unquote_to_bytes(path.removeprefix("/")).decode()
+        text = unquote_to_bytes(path.removeprefix("/").replace("+", plus)).decode()
     except UnicodeDecodeError:
         text = ""
     bucket_name, _, key = text.partition("/")
@@ -77,24 +96,29 @@ def source_address(request: S3Request) -> tuple[str, str, str | None]:
     return bucket_name, key, checked_version(version or None)
 
 
-def source_entry(request: S3Request) -> Entry:
+def source_entry(request: S3Request, caller: Identity) -> Entry:
     """Return the version that a copy reads.
 
     Raises:
         S3Error: The source is malformed, or its conditions do not hold.
         NoSuchBucket, NoSuchKey: It does not exist.
     """
-    bucket_name, key, version_id = source_address(request)
+    # S3 takes a plus for a space here, unlike in a path.
+    bucket_name, key, version_id = _source_address(request, plus=" ")
     bucket = selectors.get_bucket(bucket_name)
-    if version_id is not None:
-        current = selectors.find_version(bucket, key, version_id)
-        if current is not None and current.is_delete_marker:
-            raise S3Error(
-                "InvalidRequest",
-                "The source of a copy request may not specifically refer to a "
-                "delete marker by version id.",
-            )
-    entry = find(bucket, key, version_id)
+    current = find_kept(request, bucket, key, version_id)
+    if current is None and "+" in request.headers["x-amz-copy-source"]:
+        # Some clients, minio-js among them, leave the plus of a key as it is.
+        _, key, version_id = _source_address(request, plus="+")
+        current = find_kept(request, bucket, key, version_id)
+    access.require_source(request, caller, access.Target(bucket, key, version_id), current)
+    if version_id is not None and current is not None and current.is_delete_marker:
+        raise S3Error(
+            "InvalidRequest",
+            "The source of a copy request may not specifically refer to a "
+            "delete marker by version id.",
+        )
+    entry = find(request, bucket, key, version_id)
     is_sent = check_read(
         request.headers,
         etag=entry.etag,
@@ -132,6 +156,7 @@ def _copied_headers(request: S3Request, source: Entry, given: ObjectHeaders) -> 
         owner=given.owner,
         acl=given.acl,
         lock=given.lock,
+        encryption=given.encryption,
     )
 
 
@@ -156,18 +181,14 @@ def _check_self_copy(request: S3Request, source: Entry, headers: ObjectHeaders) 
 def copy_object(request: S3Request, caller: Identity) -> HttpResponse:
     """CopyObject."""
     bucket = bucket_of(request)
-    source = source_entry(request)
-    headers = _copied_headers(request, source, new_headers(request, caller, bucket))
+    source = source_entry(request, caller)
+    sealing = encryption.begin(request.headers, bucket)
+    given = new_headers(request, caller, bucket, sealing)
+    headers = _copied_headers(request, source, given)
     if source.bucket_id == bucket.pk and source.key == request.target.key:
         _check_self_copy(request, source, headers)
     services.preflight()
-    entry = services.copy_object(
-        bucket=bucket,
-        key=request.target.key,
-        source=source,
-        headers=headers,
-        condition=write_condition(request),
-    )
+    entry = _store_copy(request, source, headers, sealing)
     tag = f'"{entry.etag}"'
     checksums = [xml.tag(f"Checksum{name.upper()}", v) for name, v in entry.checksums.items()]
     kind = [xml.tag("ChecksumType", entry.checksum_type)] if checksums else []
@@ -180,39 +201,66 @@ def copy_object(request: S3Request, caller: Identity) -> HttpResponse:
     )
     response = xml_answer(body)
     describe_version(response, bucket, entry.version_id)
+    describe_expiration(response, bucket, entry)
     describe_source(response, request, source)
+    encryption.describe(response, entry.headers.encryption)
     return response
 
 
-def _delete_condition(
-    request: S3Request, version_id: str | None, etag: str | None = None
-) -> Callable[[Entry | None], None]:
-    """Return what must hold of the version that is deleted or hidden."""
+def _store_copy(
+    request: S3Request, source: Entry, headers: ObjectHeaders, sealing: encryption.Sealing
+) -> Entry:
+    """Store a copy: the same bodies under another key, or their bytes encrypted anew."""
+    bucket, key, condition = bucket_of(request), request.target.key, write_condition(request)
+    old, new = source.headers.encryption.get("alg"), sealing.description.get("alg")
+    source_key = encryption.key_for(source, request.headers, encryption.COPY_SOURCE_CUSTOMER)
+    if encryption.CUSTOMER_KIND in (old, new) or (new and not old):
+        chunks = services.open_body(source, key=source_key)
+        body = blobs.stage(chunks, algorithms=list(source.checksums), key=sealing.data_key)
+        return services.put_object(
+            bucket=bucket, key=key, body=body, headers=headers, condition=condition
+        )
+    shared = replace(headers, encryption=source.headers.encryption)
+    return services.copy_object(
+        bucket=bucket, key=key, source=source, headers=shared, condition=condition
+    )
+
+
+def _delete(
+    request: S3Request, key: str, version_id: str | None, conditions: DeleteConditions
+) -> services.Deleted:
+    """Delete a key or a version of it, if locks and conditions let it."""
     now, bypasses = clock.utcnow(), wants_bypass(request)
-    headers = request.headers if etag is None else {"if-match": etag}
 
     def check(current: Entry | None) -> None:
         shown = None if current is None or current.is_delete_marker else current
-        if "if-match" in headers or "if-none-match" in headers:
-            check_write(headers, current_etag=None if shown is None else shown.etag)
-        if version_id is not None and current is not None:
-            locks.check_delete(current.headers.lock, now, bypasses=bypasses)
+        if not conditions.is_empty():
+            if shown is None:
+                raise NoSuchKey
+            check_delete(
+                conditions,
+                etag=shown.etag,
+                last_modified=shown.last_modified,
+                size_bytes=shown.size_bytes,
+            )
+        if version_id is not None and shown is not None:
+            locks.check_delete(shown.headers.lock, now, bypasses=bypasses)
 
-    return check
+    needs_check = version_id is not None or not conditions.is_empty()
+    return services.delete_object(
+        bucket=bucket_of(request),
+        key=key,
+        version_id=version_id,
+        condition=check if needs_check else None,
+    )
 
 
 def delete_object(request: S3Request, caller: Identity) -> HttpResponse:
     """DeleteObject: 204 whether or not there was one."""
-    bucket = bucket_of(request)
+    bucket_of(request)
     version_id = version_of(request)
     services.preflight()
-    needs_check = version_id is not None or WRITE_CONDITIONS & request.headers.keys()
-    deleted = services.delete_object(
-        bucket=bucket,
-        key=request.target.key,
-        version_id=version_id,
-        condition=_delete_condition(request, version_id) if needs_check else None,
-    )
+    deleted = _delete(request, request.target.key, version_id, delete_conditions(request.headers))
     response = empty(204)
     if deleted.version_id is not None:
         response["x-amz-version-id"] = deleted.version_id
@@ -231,12 +279,12 @@ def delete_objects(request: S3Request, caller: Identity) -> HttpResponse:
         raise S3Error("InvalidRequest", "Missing required header for this request: Content-MD5")
     items, is_quiet = xml.parse_delete(read_document(request, caller))
     services.preflight()
-    results = [_delete_one(request, item) for item in items]
+    results = [_delete_one(request, caller, item) for item in items]
     shown = (text for is_error, text in results if is_error or not is_quiet)
     return xml_answer(xml.document("DeleteResult", *shown))
 
 
-def _delete_one(request: S3Request, item: xml.DeleteItem) -> tuple[bool, str]:
+def _delete_one(request: S3Request, caller: Identity, item: xml.DeleteItem) -> tuple[bool, str]:
     """Delete one of many; return whether that failed, and its element of the answer."""
     named = xml.tag("Key", item.key)
     if item.version_id is not None:
@@ -244,13 +292,10 @@ def _delete_one(request: S3Request, item: xml.DeleteItem) -> tuple[bool, str]:
     try:
         names.check_key(item.key)
         version_id = checked_version(item.version_id)
-        needs_check = version_id is not None or item.etag is not None
-        deleted = services.delete_object(
-            bucket=bucket_of(request),
-            key=item.key,
-            version_id=version_id,
-            condition=_delete_condition(request, version_id, item.etag) if needs_check else None,
-        )
+        target = access.Target(bucket_of(request), item.key, version_id)
+        action = "s3:DeleteObject" if version_id is None else "s3:DeleteObjectVersion"
+        access.require(request, caller, action, target)
+        deleted = _delete(request, item.key, version_id, item.conditions)
     except Rs3gwError as error:
         failure = f"{xml.tag('Code', error.code)}{xml.tag('Message', error.message)}"
         return True, f"<Error>{named}{failure}</Error>"

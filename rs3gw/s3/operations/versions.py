@@ -45,17 +45,26 @@ def entry_of(request: S3Request) -> Entry:
         NoSuchBucket, NoSuchKey: There is none.
         S3Error: NoSuchVersion; NoSuchKey or MethodNotAllowed for a delete marker.
     """
-    return find(bucket_of(request), request.target.key, version_of(request))
+    return find(request, bucket_of(request), request.target.key, version_of(request))
 
 
-def find(bucket: Bucket, key: str, version_id: str | None) -> Entry:
+def find_kept(request: S3Request, bucket: Bucket, key: str, version_id: str | None) -> Entry | None:
+    """Return a version, a delete marker too, and remember it for the rest of the request."""
+    name = ("version", bucket.pk, key, version_id)
+    if name not in request.found:
+        request.found[name] = selectors.find_version(bucket, key, version_id)
+    found: Entry | None = request.found[name]
+    return found
+
+
+def find(request: S3Request, bucket: Bucket, key: str, version_id: str | None) -> Entry:
     """Return an object, or say as S3 does why there is none.
 
     Raises:
         NoSuchKey: There is none.
         S3Error: NoSuchVersion; NoSuchKey or MethodNotAllowed for a delete marker.
     """
-    entry = selectors.find_version(bucket, key, version_id)
+    entry = find_kept(request, bucket, key, version_id)
     if entry is None:
         if version_id is None:
             raise NoSuchKey

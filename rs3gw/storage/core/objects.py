@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from rs3gw.common.vector_clock import VectorClock
+from rs3gw.storage.core.sealed import sealed_size
 
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 NULL_VERSION = "null"
@@ -20,7 +21,7 @@ TEXT_FIELDS = (
     "website_redirect",
     "owner",
 )
-FACT_FIELDS = ("acl", "lock")
+FACT_FIELDS = ("acl", "lock", "encryption")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class ObjectHeaders:
         owner: Canonical id of the account that wrote it; "" for the bucket's owner.
         acl: Access control list as JSON; empty for private.
         lock: `mode` and `until` of its retention, `hold` of a legal hold, where set.
+        encryption: How its bodies are encrypted, without a key in clear; empty when they are not.
     """
 
     content_type: str = DEFAULT_CONTENT_TYPE
@@ -45,6 +47,7 @@ class ObjectHeaders:
     owner: str = ""
     acl: Mapping[str, Any] = field(default_factory=dict)
     lock: Mapping[str, str] = field(default_factory=dict)
+    encryption: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -141,7 +144,15 @@ class Entry:
     origin_node: str = ""
 
     def bodies(self) -> tuple[tuple[str, int], ...]:
-        """Return (sha256, size in bytes) of each body, in the order of their bytes."""
+        """Return (sha256, size in bytes) of each body as it is stored, in order."""
+        return tuple((sha256, self.stored_size(size)) for sha256, size in self.contents())
+
+    def contents(self) -> tuple[tuple[str, int], ...]:
+        """Return (sha256, size in bytes of what it holds) of each body, in order."""
         if self.parts:
             return tuple((part.sha256, part.size_bytes) for part in self.parts)
         return ((self.sha256, self.size_bytes),) if self.sha256 else ()
+
+    def stored_size(self, size_bytes: int) -> int:
+        """Return how many bytes a body of this object takes that holds so many."""
+        return sealed_size(size_bytes) if self.headers.encryption else size_bytes

@@ -210,7 +210,7 @@ def test_the_history_of_a_region_says_who_changed_it(console, region):
 
 def test_an_access_key_shows_its_secret_once(console):
     s3.create_user(user_id="olga")
-    answer = add(console, "s3_accesskey", name="backup", account="olga")
+    answer = add(console, "s3_accesskey", name="backup", user="olga")
 
     key = AccessKey.objects.get()
     secret = secretbox.unseal(key.sealed_secret, purpose="access-key").decode()
@@ -224,7 +224,7 @@ def test_an_access_key_shows_its_secret_once(console):
 
 
 def test_access_keys_are_disabled_enabled_and_deleted(console):
-    add(console, "s3_accesskey", name="backup", account="root")
+    add(console, "s3_accesskey", name="backup", user="root")
     key = AccessKey.objects.get()
     act(console, "s3_accesskey", "disable", key)
     key.refresh_from_db()

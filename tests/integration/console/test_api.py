@@ -275,7 +275,7 @@ def test_the_schema_is_valid_and_complete(tmp_path):
     call_command("spectacular", validate=True, fail_on_warn=True, file=str(target))
     text = target.read_text()
 
-    for name in READS:
+    for name in (*READS, "s3-users", "s3-users/{user_id}/policies"):
         assert f"/api/{name}/:" in text
     for name in ("status", "nodes", "replication"):
         assert f"/api/cluster/{name}:" in text

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -19,12 +20,14 @@ ACCESS_KEY, SECRET_KEY = "RSTESTACCESSKEY", "test-secret-key-of-the-run"
 
 
 class Node:
-    """A node's web process."""
+    """A node's web process; with a certificate, on HTTPS."""
 
-    def __init__(self):
+    def __init__(self, certificate=None):
         self.directory = Path(tempfile.mkdtemp(prefix="rs3gw-s3-"))
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.certificate = certificate
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
+        self._trust = certificate and ssl.create_default_context(cafile=certificate.ca)
         self.process = None
 
     def start(self):
@@ -35,6 +38,9 @@ class Node:
             "RS3GW_INIT_SECRET_KEY": SECRET_KEY,
             "RS3GW_S3_DOMAIN": "s3.localhost",
         }
+        if self.certificate:
+            env["RS3GW_TLS_CERT"] = str(self.certificate.cert)
+            env["RS3GW_TLS_KEY"] = str(self.certificate.key)
         manage = [sys.executable, str(ROOT / "manage.py")]
         subprocess.run([*manage, "migrate", "-v0"], env=env, check=True, capture_output=True)
         with (self.directory / "web.log").open("ab") as log:
@@ -46,7 +52,8 @@ class Node:
     def is_live(self):
         assert self.process.poll() is None, (self.directory / "web.log").read_text()
         try:
-            with urllib.request.urlopen(f"{self.url}/healthz/live", timeout=1) as answer:
+            url = f"{self.url}/healthz/live"
+            with urllib.request.urlopen(url, timeout=1, context=self._trust) as answer:
                 return answer.status == 200
         except OSError:
             return False

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 from django.http import HttpResponse
 
-from replication.services import buckets
 from rs3gw.common import clock
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.operations import OPERATIONS, cors
@@ -35,10 +34,8 @@ def run(method, body=b""):
 
 
 @pytest.fixture
-def bucket(db, monkeypatch):
+def bucket(db):
     services.init_clock()
-    if cors.SETTING not in buckets.SETTING_KINDS:
-        monkeypatch.setitem(buckets.SETTING_KINDS, cors.SETTING, buckets.SETTING_KINDS["tagging"])
     stamp, _ = rows.take_stamp(0, clock.now_ms())
     return services.insert_bucket(
         name="photos", incarnation=uuid.uuid4(), owner="root", region="us-east-1", stamp=stamp

@@ -60,7 +60,7 @@ def test_a_user_and_its_key_are_made(quiet_node):
         "account_id": "alice",
         "display_name": "Alice",
         "email": "alice@example.com",
-        "access_key_id": "ALICEKEY",
+        "access_key": "ALICEKEY",
         "secret_key": "alice's secret",
         "user_created": True,
         "key_created": True,
@@ -104,7 +104,7 @@ def test_a_user_of_an_account_is_made(quiet_node):
     made = create(id="bob", account="alice")
 
     assert made["account_id"] == "alice"
-    assert "account     alice" in run("create_user", id="bob", access_key=made["access_key_id"])
+    assert "account     alice" in run("create_user", id="bob", access_key=made["access_key"])
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_user_made_beside_a_running_node_can_use_it(node, s3):
     carol = boto3.client(
         "s3",
         endpoint_url=node.url,
-        aws_access_key_id=made["access_key_id"],
+        aws_access_key_id=made["access_key"],
         aws_secret_access_key=made["secret_key"],
         region_name="us-east-1",
         config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
@@ -190,3 +190,28 @@ def _may_list(client):
     except ClientError:
         return False
     return True
+
+
+def test_a_user_that_was_disabled_beside_a_running_node_is_refused(node):
+    env = os.environ | {"RS3GW_DATA_DIR": str(node.directory)}
+    manage = [sys.executable, str(ROOT / "manage.py")]
+    command = [*manage, "create_user", "--id", "dora", "--json"]
+    made = json.loads(subprocess.run(command, env=env, check=True, capture_output=True).stdout)
+    dora = boto3.client(
+        "s3",
+        endpoint_url=node.url,
+        aws_access_key_id=made["access_key"],
+        aws_secret_access_key=made["secret_key"],
+        region_name="us-east-1",
+        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+    )
+    wait_until(lambda: _may_list(dora), seconds=5, what="the key is known")
+    disable = (
+        "from rs3gw.s3 import services;"
+        "services.update_user(services.get_user('dora'), is_enabled=False)"
+    )
+    subprocess.run([*manage, "shell", "-c", disable], env=env, check=True, capture_output=True)
+
+    wait_until(lambda: not _may_list(dora), seconds=5, what="the user is refused")
+    with pytest.raises(ClientError, match="InvalidAccessKeyId"):
+        dora.list_buckets()

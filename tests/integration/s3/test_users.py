@@ -1,9 +1,11 @@
 """Users as services make them, as other nodes tell of them, and as requests look them up."""
 
+import importlib
 import json
 import threading
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -395,3 +397,19 @@ def test_threads_that_change_one_user_lose_nothing():
         thread.join()
 
     assert [name for name, _ in directory.user("busy").policies] == [f"p{n}" for n in range(6)]
+
+
+def test_owners_from_before_there_were_users_are_accounts():
+    services.create_access_key(access_key_id="OLDKEY")
+    AccessKey.objects.update(owner="old name")
+    replication.create_bucket(name="photos", owner="olga")
+    S3User.objects.all().delete()
+    migration = importlib.import_module("rs3gw.s3.migrations.0003_accounts_of_keys")
+    migration.make_accounts(apps, None)
+    migration.make_accounts(apps, None)
+    directory.forget()
+
+    assert {user.user_id for user in S3User.objects.all()} == {"root", "old name", "olga"}
+    assert directory.user("old name").is_account()
+    services.update_user(services.get_user("old name"), display_name="New")
+    assert directory.display_name("old name") == "New"

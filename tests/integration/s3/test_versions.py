@@ -178,3 +178,22 @@ def test_attributes_say_what_an_object_is(s3, versioned):
     assert found["ObjectSize"] == 5 and found["StorageClass"] == "STANDARD"
     assert found["VersionId"] == version and '"' not in found["ETag"]
     assert found["Checksum"]["ChecksumType"] == "FULL_OBJECT"
+
+
+def test_a_delete_can_demand_what_it_deletes(s3, bucket):
+    tag = s3.put_object(Bucket=bucket, Key="k", Body=b"five!")["ETag"]
+    for wrong in ({"IfMatch": '"other"'}, {"IfMatchSize": 6}):
+        answer = refused(s3.delete_object, Bucket=bucket, Key="k", **wrong)
+        assert answer["Error"]["Code"] == "PreconditionFailed"
+    objects = [{"Key": "k", "ETag": "other"}, {"Key": "none", "ETag": tag}]
+    errors = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})["Errors"]
+    assert {e["Key"]: e["Code"] for e in errors} == {
+        "k": "PreconditionFailed",
+        "none": "NoSuchKey",
+    }
+    written = s3.head_object(Bucket=bucket, Key="k")["LastModified"]
+    s3.delete_object(
+        Bucket=bucket, Key="k", IfMatch=tag, IfMatchSize=5, IfMatchLastModifiedTime=written
+    )
+    answer = refused(s3.delete_object, Bucket=bucket, Key="k", IfMatch=tag)
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 404

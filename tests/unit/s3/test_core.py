@@ -192,7 +192,9 @@ def test_tags_are_checked():
 
 
 def test_an_error_escapes_what_it_quotes():
-    body = error_xml(code="X", message="<b>", resource="/a&b", request_id="1", host_id="2")
+    error = S3Error("AccessDenied", "<b>", details={"Region": "<r>"})
+    body = error_xml(error, resource="/a&b", request_id="1", host_id="2")
+    assert b"<Region>&lt;r&gt;</Region>" in body
     assert b"&lt;b&gt;" in body
     assert b"/a&amp;b" in body
 

@@ -1,7 +1,6 @@
 """Policies decide as the examples of the AWS documentation say."""
 
 import json
-from time import perf_counter
 
 import pytest
 
@@ -233,9 +232,7 @@ def test_a_policy_is_not_public(statement):
     "pattern",
     ["*a" * 5000 + "b", "*" * 9000, "*?" * 5000, "*" + "?a" * 4000 + "b*", "*a?" * 3000 + "*b"],
 )
+@pytest.mark.timeout(30)  # A matcher that goes back over its steps would take years.
 def test_a_hostile_pattern_is_answered_at_once(pattern):
     policy = user_policy(Resource=[f"arn:{pattern}"])
-    question = ask(resource="arn:" + "a" * 1100)
-    start = perf_counter()
-    policy.decide(question)
-    assert perf_counter() - start < 1
+    assert policy.decide(ask(resource="arn:" + "a" * 1100)) in {"allow", "none"}

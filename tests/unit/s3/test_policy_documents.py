@@ -93,7 +93,6 @@ def test_what_is_no_policy_is_refused(text, reason):
         ({"Principal": {"AWS": "arn:aws:iam:::root"}}, "Invalid principal"),
         ({"Principal": {"AWS": "arn:aws:s3:::photos"}}, "Invalid principal"),
         ({"Principal": {"CanonicalUser": "*"}}, "Invalid principal"),
-        ({"Principal": None, "NotPrincipal": {"AWS": "1"}}, "Allow with NotPrincipal"),
         ({"Other": 1}, "Unknown field 'Other'"),
         ({"Condition": []}, "Condition is an object"),
         ({"Condition": {"StringEquals": "x"}}, "Condition is an object"),

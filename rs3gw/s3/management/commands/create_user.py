@@ -43,7 +43,7 @@ class Command(BaseCommand):
             "account_id": user.account_id,
             "display_name": user.display_name,
             "email": user.email,
-            "access_key_id": key.access_key_id,
+            "access_key": key.access_key_id,
             "secret_key": secret,
             "user_created": is_new,
             "key_created": secret is not None,
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         if facts["account_id"] != facts["user_id"]:
             self.stdout.write(f"account     {facts['account_id']}")
         known = "" if facts["key_created"] else "   (existed already)"
-        self.stdout.write(f"access key  {facts['access_key_id']}{known}")
+        self.stdout.write(f"access key  {facts['access_key']}{known}")
         if facts["key_created"]:
             self.stdout.write(f"secret key  {facts['secret_key']}   (shown this once)")
 

@@ -11,17 +11,18 @@ from django.utils.safestring import SafeString
 
 from rs3gw.common.admin import ServiceModelAdmin, badge, secret_page
 from rs3gw.s3 import services
-from rs3gw.s3.models import AccessKey
+from rs3gw.s3.models import AccessKey, S3User
 
 
 class AccessKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     """A new access key; its id and secret are made here."""
 
-    account = forms.CharField(
-        label="Owner",
-        max_length=64,
+    user = forms.ModelChoiceField(
+        queryset=S3User.objects.all(),
+        to_field_name="user_id",
         initial="root",
-        help_text="The account that what it creates belongs to.",
+        empty_label=None,
+        help_text="The account or user that acts with it.",
     )
 
     class Meta:
@@ -43,7 +44,7 @@ class AccessKeyAdmin(ServiceModelAdmin):
         return badge("Enabled", "ok") if key.is_enabled else badge("Disabled", "bad")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return list(self.list_display) if obj else ["name", "account"]
+        return list(self.list_display) if obj else ["name", "user"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return list(self.list_display) if obj else []
@@ -57,7 +58,7 @@ class AccessKeyAdmin(ServiceModelAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
         key, secret = services.create_access_key(
             name=obj.name,
-            owner=form.cleaned_data["account"],
+            owner=form.cleaned_data["user"].user_id,
             author=request.user.get_username(),
         )
         self.adopt(obj, key)
