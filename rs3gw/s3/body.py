@@ -1,7 +1,6 @@
 """Receiving bodies: every framing that clients send, every digest that they declare."""
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -125,7 +124,7 @@ def _declared_md5(request: S3Request) -> str:
         return ""
     try:
         digest = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         digest = b""
     if len(digest) != 16:
         raise S3Error("InvalidDigest", "The Content-MD5 you specified is not valid.")
