@@ -74,6 +74,7 @@ def _configuration() -> dict[str, object]:
                 "replication.tasks.sweep", "replicate", settings.RS3GW_SWEEP_INTERVAL_SECONDS
             ),
             "trim-log": _tick("replication.tasks.trim_log", "maintain", 60.0),
+            "settle-uploads": _tick("replication.tasks.settle_uploads", "maintain", 60.0),
             "collect-bodies": _tick("rs3gw.storage.tasks.collect_unused_blobs", "maintain", 300.0),
         },
     }

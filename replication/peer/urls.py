@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from replication.peer import views
+from replication.peer import uploads, views
 
 urlpatterns = [
     path("events", views.events),
@@ -11,4 +11,7 @@ urlpatterns = [
     path("registers", views.registers),
     path("blobs/wanted", views.blobs_wanted),
     path("blob/<str:sha256>", views.blob),
+    path("uploads/list", uploads.listed),
+    path("uploads/ended", uploads.ended),
+    path("uploads/<str:upload_id>", uploads.one),
 ]

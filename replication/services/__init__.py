@@ -25,17 +25,20 @@ from replication.services.lanes import (
     retry_parked,
     skip_parked,
 )
-from replication.services.objects import (
+from replication.services.objects import copy_object, delete_object, put_object
+from replication.services.uploads import (
+    Completed,
     abort_upload,
     complete_upload,
-    copy_object,
     create_upload,
-    delete_object,
-    put_object,
+    find_upload,
+    list_parts,
+    list_uploads,
     put_part,
 )
 
 __all__ = [
+    "Completed",
     "abort_upload",
     "complete_upload",
     "copy_object",
@@ -47,7 +50,10 @@ __all__ = [
     "delete_region",
     "delete_register",
     "delete_rule",
+    "find_upload",
     "get_bucket_setting",
+    "list_parts",
+    "list_uploads",
     "local_file",
     "new_pairing_key",
     "open_body",

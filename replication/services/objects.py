@@ -12,15 +12,13 @@ from rs3gw.common import clock, identity
 from rs3gw.storage import commit, rows, selectors
 from rs3gw.storage import services as storage
 from rs3gw.storage.blobs import StagedBody
-from rs3gw.storage.core.objects import NULL_VERSION, Entry, ObjectHeaders
+from rs3gw.storage.core.etag import multipart_etag
+from rs3gw.storage.core.objects import NULL_VERSION, Entry, ObjectHeaders, PartInfo
 from rs3gw.storage.errors import NoSuchBucket
 from rs3gw.storage.models import Bucket, BucketState, MultipartUpload
+from rs3gw.storage.uploads import headers_of
 
 Condition = Callable[[Entry | None], None]
-
-create_upload = storage.create_upload
-put_part = storage.put_part
-abort_upload = storage.abort_upload
 
 
 def put_object(
@@ -86,36 +84,42 @@ def copy_object(
     return _commit_entry(bucket, entry, condition=condition)
 
 
-def complete_upload(
+def commit_upload(
     *,
     upload: MultipartUpload,
-    parts: Sequence[tuple[int, str]],
-    checksums: Mapping[str, str] | None = None,
-    checksum_type: str = "",
+    parts: Sequence[PartInfo],
+    checksums: Mapping[str, str],
+    finish: Callable[[Entry], None],
     condition: Condition | None = None,
 ) -> Entry:
-    """Make an object of the parts of an upload, which is gone afterwards.
+    """Make an object of the parts of an upload, whose bodies are all here.
 
     Args:
         upload: The upload.
-        parts: (number, entity tag without quotes), ascending.
+        parts: In the order of their bytes.
         checksums: Checksums of the whole object, by algorithm.
-        checksum_type: `FULL_OBJECT` or `COMPOSITE`.
+        finish: Called in the transaction with the stored entry; raises to refuse the write.
         condition: As in `put_object`.
 
     Raises:
-        InvalidPart, InvalidPartOrder, EntityTooSmall: The list does not fit what was uploaded.
-        NoSuchUpload: It was completed or aborted in the meantime.
+        NoSuchBucket: The bucket was deleted in the meantime.
         WriteIndeterminate: Stored here, but too few nodes confirmed it in time.
     """
-    chosen = storage.choose_parts(upload, parts)
-    entry = replace(
-        storage.multipart_entry(upload, chosen),
-        checksums=dict(checksums or {}),
-        checksum_type=checksum_type,
-    )
-    return _commit_entry(
-        upload.bucket, entry, condition=condition, also=lambda: storage.drop_upload(upload)
+    entry = upload_entry(upload, parts, checksums)
+    return _commit_entry(upload.bucket, entry, condition=condition, also=finish)
+
+
+def upload_entry(
+    upload: MultipartUpload, parts: Sequence[PartInfo], checksums: Mapping[str, str]
+) -> Entry:
+    """Return the entry of a complete upload, before it is stored."""
+    return replace(
+        _new_entry(upload.bucket, upload.key, headers_of(upload)),
+        etag=multipart_etag([part.etag for part in parts]),
+        size_bytes=sum(part.size_bytes for part in parts),
+        checksums=dict(checksums),
+        checksum_type=upload.checksum_type if checksums else "",
+        parts=tuple(parts),
     )
 
 
@@ -166,7 +170,7 @@ def _commit_entry(
     *,
     inline: bytes | None = None,
     condition: Condition | None = None,
-    also: Callable[[], None] | None = None,
+    also: Callable[[Entry], None] | None = None,
 ) -> Entry:
     shard = storage.shard_of(bucket.name, entry.key)
 
@@ -178,10 +182,10 @@ def _commit_entry(
             raise NoSuchBucket(f"The bucket {bucket.name!r} does not exist.")
         if condition is not None:
             condition(selectors.find_entry(current, entry.key))
-        if also is not None:
-            also()
         here = replace(entry, bucket_id=current.pk)
         stored = storage.write_entry(here, stamp=stamp, inline=inline)
+        if also is not None:
+            also(stored)
         event = entry_event(stored, current, origin_region=settings.RS3GW_REGION)
         if current.state == BucketState.DELETE_CONFLICT:
             bucket_state.settle(bucket_state.base_name(current))

@@ -1,5 +1,7 @@
 """Identifiers that this node mints."""
 
+import base64
+import binascii
 import secrets
 import string
 import uuid
@@ -8,6 +10,8 @@ from rs3gw.common import clock
 
 SHARD_BITS = 8
 ACTOR_BITS = 63
+UPLOAD_ID_CHARACTERS_MAX = 128
+_UPLOAD_RANDOM_BYTES = 10
 _KEY_ALPHABET = string.ascii_uppercase + string.digits
 _SECRET_ALPHABET = string.ascii_letters + string.digits
 
@@ -50,5 +54,22 @@ def new_secret_key() -> str:
 
 
 def new_upload_id(node_id: str) -> str:
-    """Return an upload id that names the node which holds the parts."""
-    return f"{node_id}.{secrets.token_hex(16)}"
+    """Return an upload id that says at which node the upload began.
+
+    Later ids of one node sort after earlier ones: 48 bits of milliseconds, 80 random bits and
+    the node's name, in an alphabet that keeps the order and needs no escaping in a URL.
+    """
+    moment = (clock.now_ms() & (2**48 - 1)).to_bytes(6, "big")
+    data = moment + secrets.token_bytes(_UPLOAD_RANDOM_BYTES) + node_id.encode()
+    return base64.b32hexencode(data).decode().rstrip("=").lower()
+
+
+def upload_home(upload_id: str) -> str:
+    """Return the name of the node at which an upload began, "" when no node made this id."""
+    if not upload_id.isascii() or len(upload_id) > UPLOAD_ID_CHARACTERS_MAX:
+        return ""
+    try:
+        padded = upload_id.upper() + "=" * (-len(upload_id) % 8)
+        return base64.b32hexdecode(padded)[6 + _UPLOAD_RANDOM_BYTES :].decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from django.conf import settings
 
@@ -108,8 +108,15 @@ def _declared_md5(request: S3Request) -> str:
     return digest.hex()
 
 
-def receive(request: S3Request, identity: Identity) -> blobs.StagedBody:
+def receive(
+    request: S3Request, identity: Identity, *, algorithms: Collection[str] = ()
+) -> blobs.StagedBody:
     """Receive an object's or part's body, and check it against all that was declared.
+
+    Args:
+        request: The request.
+        identity: Who sent it.
+        algorithms: Checksums to compute besides those that were declared.
 
     Raises:
         S3Error: Something does not match; nothing was stored.
@@ -119,7 +126,7 @@ def receive(request: S3Request, identity: Identity) -> blobs.StagedBody:
     for name, value in body.declared_checksums().items():
         if not checksums.is_well_formed(name, value):
             raise S3Error("InvalidRequest", f"Value for x-amz-checksum-{name} header is invalid.")
-    staged = blobs.stage(body.chunks(), algorithms=body.algorithms())
+    staged = blobs.stage(body.chunks(), algorithms={*body.algorithms(), *algorithms})
     try:
         _compare(body, staged, md5_hex)
     except S3Error:
@@ -144,7 +151,14 @@ def _compare(body: _Body, staged: blobs.StagedBody, md5_hex: str) -> None:
             )
 
 
-def read_document(request: S3Request, identity: Identity) -> bytes:
+def declared_algorithms(request: S3Request, identity: Identity) -> list[str]:
+    """Return the checksums that a request declares for its body."""
+    return _Body(request, identity).algorithms()
+
+
+def read_document(
+    request: S3Request, identity: Identity, *, bytes_max: int = DOCUMENT_BYTES_MAX
+) -> bytes:
     """Return a small body, such as an XML document, checked like any other.
 
     Raises:
@@ -158,8 +172,8 @@ def read_document(request: S3Request, identity: Identity) -> bytes:
     data = bytearray()
     for chunk in body.chunks():
         data += chunk
-        if len(data) > DOCUMENT_BYTES_MAX:
-            raise S3Error("EntityTooLarge", f"The document exceeds {DOCUMENT_BYTES_MAX} bytes.")
+        if len(data) > bytes_max:
+            raise S3Error("EntityTooLarge", f"The document exceeds {bytes_max} bytes.")
     document = bytes(data)
     hashers = {name: checksums.new_hasher(name) for name in body.algorithms()}
     for hasher in hashers.values():

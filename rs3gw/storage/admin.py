@@ -16,7 +16,7 @@ from rs3gw.common.admin import ReadOnlyModelAdmin, badge, table
 from rs3gw.common.units import format_bytes
 from rs3gw.storage.core.listing import successor
 from rs3gw.storage.core.objects import PartInfo
-from rs3gw.storage.models import MultipartUpload, ObjectState, ObjectVersion
+from rs3gw.storage.models import MultipartUpload, ObjectState, ObjectVersion, UploadState
 
 KEY_SHOWN_CHARS = 90
 PARTS_SHOWN = 1000
@@ -127,13 +127,16 @@ class MultipartUploadAdmin(KeyPrefixSearch):
     list_filter = ["bucket"]
     list_select_related = ["bucket"]
     ordering = ["-pk"]
-    fields = ["bucket", "key", "owner", "initiated_at", "upload_id", "part_list"]
+    fields = ["bucket", "key", "owner", "initiated_at", "home", "upload_id", "part_list"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[MultipartUpload]:
+        return super().get_queryset(request).filter(state=UploadState.OPEN)
 
     @admin.display(description="Key", ordering="key")
     def short_key(self, upload: MultipartUpload) -> str:
         return shown_key(upload.key)
 
-    @admin.display(description="Parts so far")
+    @admin.display(description="Parts on this node")
     def part_list(self, upload: MultipartUpload) -> SafeString:
         parts = upload.parts.order_by("number")[:PARTS_SHOWN]
         rows = [(part.number, format_bytes(part.size_bytes), part.uploaded_at) for part in parts]

@@ -135,10 +135,28 @@ class PartReference(models.Model):
         return self.sha256
 
 
+class UploadState(models.TextChoices):
+    """Where an upload in parts is in its life."""
+
+    OPEN = "open", "Under way"
+    COMPLETED = "completed", "Completed"
+    ABORTED = "aborted", "Aborted"
+
+
 class MultipartUpload(models.Model):
-    """An upload in parts that has begun and is neither complete nor aborted."""
+    """What this node knows of an upload in parts.
+
+    The upload begins at its `home`; other nodes keep a copy once they have taken a part of it.
+    One that is over is kept for a while, so that a repeated request is answered like the first.
+
+    Attributes:
+        result: Of a completed upload: what its writer was answered.
+        is_confirmed: Whether its object reached as many nodes as the write mode asks for.
+        untold: Members that have not heard yet that it is over.
+    """
 
     upload_id = models.CharField(max_length=128, unique=True)
+    home = models.CharField(max_length=63, default="")
     bucket = models.ForeignKey(Bucket, on_delete=models.CASCADE)
     key = KeyField()
     owner = models.CharField(max_length=64, default="root")
@@ -148,19 +166,34 @@ class MultipartUpload(models.Model):
     tags = models.JSONField(default=dict)
     checksum_algorithm = models.CharField(max_length=9, blank=True)
     checksum_type = models.CharField(max_length=11, blank=True)
+    state = models.CharField(max_length=9, choices=UploadState.choices, default=UploadState.OPEN)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    result = models.JSONField(default=dict, blank=True)
+    is_confirmed = models.BooleanField(default=True)
+    untold = models.JSONField(default=list, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["bucket", "key"], name="storage_upload_key")]
+        indexes = [
+            models.Index(fields=["bucket", "key"], name="storage_upload_key"),
+            models.Index(
+                fields=["ended_at"], condition=~Q(state="open"), name="storage_upload_ended"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.key} ({self.upload_id})"
 
 
 class UploadPart(models.Model):
-    """One part of an upload; uploading a number again replaces it."""
+    """One part of an upload; uploading a number again at the same node replaces it.
+
+    `node_id` is the node at which it arrived. Rows of other nodes are copies, fetched to
+    complete the upload here.
+    """
 
     upload = models.ForeignKey(MultipartUpload, on_delete=models.CASCADE, related_name="parts")
     number = models.PositiveIntegerField()
+    node_id = models.CharField(max_length=63, default="")
     size_bytes = models.BigIntegerField()
     etag = models.CharField(max_length=64)
     sha256 = models.CharField(max_length=64, db_index=True)
@@ -169,7 +202,9 @@ class UploadPart(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["upload", "number"], name="storage_part_number"),
+            models.UniqueConstraint(
+                fields=["upload", "number", "node_id"], name="storage_part_number"
+            ),
         ]
         ordering = ["number"]
 

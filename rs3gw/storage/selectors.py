@@ -7,13 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
 
 from rs3gw.storage import rows
 from rs3gw.storage.core import listing
 from rs3gw.storage.core.objects import Entry
-from rs3gw.storage.errors import NoSuchBucket, NoSuchUpload
-from rs3gw.storage.models import Bucket, BucketState, InlineBody, MultipartUpload, UploadPart
+from rs3gw.storage.errors import NoSuchBucket
+from rs3gw.storage.models import Bucket, BucketState, InlineBody
 
 LISTING_BATCH_ROWS = 1000
 SERVED_STATES = (BucketState.LIVE, BucketState.DELETE_CONFLICT)
@@ -166,44 +165,6 @@ def is_bucket_empty(bucket: Bucket) -> bool:
         "SELECT 1 FROM storage_objectversion WHERE bucket_id = %s AND state = 'live' LIMIT 1"
     )
     return rows.fetch_one(statement, (bucket.pk,)) is None
-
-
-def get_upload(bucket: Bucket, key: str, upload_id: str) -> MultipartUpload:
-    """Return an upload that is under way.
-
-    Raises:
-        NoSuchUpload: There is none of that id for this key.
-    """
-    try:
-        return MultipartUpload.objects.get(bucket=bucket, key=key, upload_id=upload_id)
-    except MultipartUpload.DoesNotExist:
-        raise NoSuchUpload from None
-
-
-def list_uploads(
-    bucket: Bucket,
-    *,
-    prefix: str = "",
-    key_marker: str = "",
-    id_marker: str = "",
-    limit: int = 1000,
-) -> list[MultipartUpload]:
-    """Return uploads under way by key and id, one more than `limit` when there are more."""
-    uploads = MultipartUpload.objects.filter(bucket=bucket, key__gte=max(prefix, key_marker))
-    end = listing.successor(prefix) if prefix else None
-    if end is not None:
-        uploads = uploads.filter(key__lt=end)
-    if key_marker:
-        after = Q(key__gt=key_marker)
-        if id_marker:
-            after |= Q(key=key_marker, upload_id__gt=id_marker)
-        uploads = uploads.filter(after)
-    return list(uploads.order_by("key", "upload_id")[: limit + 1])
-
-
-def list_parts(upload: MultipartUpload, *, after: int = 0, limit: int = 1000) -> list[UploadPart]:
-    """Return parts above number `after`, one more than `limit` when there are more."""
-    return list(upload.parts.filter(number__gt=after).order_by("number")[: limit + 1])
 
 
 def known_bodies(sha256s: Sequence[str]) -> set[str]:

@@ -15,12 +15,9 @@ from django.db.models import Q
 
 from rs3gw.common import clock, hlc, identity, ids
 from rs3gw.common.vector_clock import VectorClock
-from rs3gw.storage import commit, rows
-from rs3gw.storage.blobs import StagedBody
-from rs3gw.storage.core import etag
-from rs3gw.storage.core.objects import Entry, ObjectHeaders, PartInfo
+from rs3gw.storage import rows
+from rs3gw.storage.core.objects import Entry
 from rs3gw.storage.core.siblings import Outcome, Sibling, Stamp, join, key_context, winner
-from rs3gw.storage.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, NoSuchUpload
 from rs3gw.storage.models import (
     Bucket,
     BucketState,
@@ -28,12 +25,9 @@ from rs3gw.storage.models import (
     MultipartUpload,
     ObjectState,
     ObjectVersion,
-    UploadPart,
 )
 
 POSTGRESQL_SHARDS = 4
-PART_SIZE_MIN_BYTES = 5 * 2**20
-PART_NUMBER_MAX = 10_000
 MOVE_ROWS = 500
 
 
@@ -221,141 +215,3 @@ def purge_versions(bucket: Bucket, seen: VectorClock) -> None:
         best = winner(siblings)
         for sibling in siblings:
             rows.set_latest(_row_id(sibling), is_latest=sibling is best)
-
-
-# --- uploads in parts: on this node alone until they are complete ----------------------------
-
-
-def create_upload(
-    *,
-    bucket: Bucket,
-    key: str,
-    headers: ObjectHeaders,
-    owner: str = "root",
-    checksum_algorithm: str = "",
-    checksum_type: str = "",
-) -> MultipartUpload:
-    """Begin an upload in parts."""
-    upload = MultipartUpload(
-        upload_id=ids.new_upload_id(identity.load().node_id),
-        bucket=bucket,
-        key=key,
-        owner=owner,
-        initiated_at=clock.utcnow(),
-        headers={**headers.to_json(), "content_type": headers.content_type},
-        metadata=dict(headers.metadata),
-        tags=dict(headers.tags),
-        checksum_algorithm=checksum_algorithm,
-        checksum_type=checksum_type,
-    )
-    commit.run(upload.save)
-    return upload
-
-
-def put_part(*, upload: MultipartUpload, number: int, body: StagedBody) -> UploadPart:
-    """Keep one part; a part that was uploaded again replaces the earlier one.
-
-    Args:
-        upload: The upload it belongs to.
-        number: 1 to 10,000.
-        body: The part's bytes; installed here.
-
-    Raises:
-        NoSuchUpload: The upload was completed or aborted meanwhile.
-    """
-    assert 1 <= number <= PART_NUMBER_MAX
-    body.install()
-
-    def change() -> UploadPart:
-        if not MultipartUpload.objects.filter(pk=upload.pk).exists():
-            raise NoSuchUpload
-        if body.inline is not None:
-            rows.upsert_inline(body.sha256_hex, body.inline)
-        part, _ = UploadPart.objects.update_or_create(
-            upload=upload,
-            number=number,
-            defaults={
-                "size_bytes": body.size_bytes,
-                "etag": body.md5_hex,
-                "sha256": body.sha256_hex,
-                "checksums": dict(body.checksums),
-                "uploaded_at": clock.utcnow(),
-            },
-        )
-        return part
-
-    return commit.run(change)
-
-
-def choose_parts(upload: MultipartUpload, named: Sequence[tuple[int, str]]) -> tuple[PartInfo, ...]:
-    """Return the parts that complete an upload, in order.
-
-    Args:
-        upload: The upload.
-        named: (number, entity tag without quotes) of each part, as the client lists them.
-
-    Raises:
-        InvalidPartOrder: Numbers do not ascend.
-        InvalidPart: A part is missing, or has another entity tag.
-        EntityTooSmall: A part before the last is under 5 MiB.
-    """
-    numbers = [number for number, _ in named]
-    if not numbers or numbers != sorted(set(numbers)):
-        raise InvalidPartOrder if numbers else InvalidPart("Name at least one part.")
-    stored = {part.number: part for part in upload.parts.all()}
-    chosen: list[PartInfo] = []
-    for number, tag in named:
-        part = stored.get(number)
-        if part is None or part.etag != tag:
-            raise InvalidPart(f"Part {number} was not uploaded, or has another entity tag.")
-        chosen.append(
-            PartInfo(
-                number=number,
-                size_bytes=part.size_bytes,
-                etag=part.etag,
-                sha256=part.sha256,
-                checksums=part.checksums,
-            )
-        )
-    for small in chosen[:-1]:
-        if small.size_bytes < PART_SIZE_MIN_BYTES:
-            raise EntityTooSmall(
-                f"Part {small.number} has {small.size_bytes} bytes; every part but the last must "
-                f"have at least {PART_SIZE_MIN_BYTES}."
-            )
-    return tuple(chosen)
-
-
-def multipart_entry(upload: MultipartUpload, parts: tuple[PartInfo, ...]) -> Entry:
-    """Return the unstamped entry of a complete upload."""
-    headers = ObjectHeaders.from_json(upload.headers, upload.metadata, upload.tags)
-    return Entry(
-        bucket_id=upload.bucket_id,
-        key=upload.key,
-        actor=0,
-        seq=0,
-        hlc=0,
-        etag=etag.multipart_etag([part.etag for part in parts]),
-        size_bytes=sum(part.size_bytes for part in parts),
-        headers=headers,
-        parts=parts,
-        last_modified=clock.utcnow(),
-        origin_node=identity.load().node_id,
-    )
-
-
-def drop_upload(upload: MultipartUpload) -> None:
-    """Forget an upload and its parts, inside the caller's transaction.
-
-    Raises:
-        NoSuchUpload: Someone else completed or aborted it first.
-    """
-    UploadPart.objects.filter(upload_id=upload.pk).delete()
-    deleted, _ = MultipartUpload.objects.filter(pk=upload.pk).delete()
-    if not deleted:
-        raise NoSuchUpload
-
-
-def abort_upload(*, upload: MultipartUpload) -> None:
-    """Abort an upload; its bodies are collected later."""
-    commit.run(lambda: drop_upload(upload))

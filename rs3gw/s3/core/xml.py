@@ -16,7 +16,6 @@ from rs3gw.s3.core.errors import S3Error
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 DELETE_KEYS_MAX = 1000
-PARTS_MAX = 10_000
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
@@ -48,7 +47,8 @@ def parse(body: bytes) -> Element:
     return root
 
 
-def _expect(root: Element, name: str) -> None:
+def expect(root: Element, name: str) -> None:
+    """Refuse a document of another kind."""
     if root.tag != name:
         raise S3Error("MalformedXML", f"The document must be a {name}.")
 
@@ -60,20 +60,10 @@ def _text(element: Element, name: str) -> str:
     return found
 
 
-def parse_complete(body: bytes) -> list[tuple[int, str]]:
-    """Return (part number, entity tag without quotes) of a CompleteMultipartUpload."""
-    root = parse(body)
-    _expect(root, "CompleteMultipartUpload")
-    parts = [(_text(part, "PartNumber"), _text(part, "ETag")) for part in root.findall("Part")]
-    if not 1 <= len(parts) <= PARTS_MAX or not all(number.strip().isdigit() for number, _ in parts):
-        raise S3Error("MalformedXML", f"Name 1 to {PARTS_MAX} parts by their numbers.")
-    return [(int(number), tag.strip().strip('"')) for number, tag in parts]
-
-
 def parse_delete(body: bytes) -> tuple[list[tuple[str, str | None]], bool]:
     """Return (key, version id) of a Delete, and whether it is quiet."""
     root = parse(body)
-    _expect(root, "Delete")
+    expect(root, "Delete")
     found = [(_text(item, "Key"), item.findtext("VersionId")) for item in root.findall("Object")]
     if not 1 <= len(found) <= DELETE_KEYS_MAX:
         raise S3Error("MalformedXML", f"Name 1 to {DELETE_KEYS_MAX} objects.")
@@ -85,7 +75,7 @@ def parse_location(body: bytes) -> str:
     if not body.strip():
         return ""
     root = parse(body)
-    _expect(root, "CreateBucketConfiguration")
+    expect(root, "CreateBucketConfiguration")
     return (root.findtext("LocationConstraint") or "").strip()
 
 
@@ -96,7 +86,7 @@ def parse_tagging(body: bytes, *, tags_max: int) -> dict[str, str]:
         S3Error: MalformedXML, or InvalidTag for duplicates and sizes out of range.
     """
     root = parse(body)
-    _expect(root, "Tagging")
+    expect(root, "Tagging")
     tags = [(_text(tag, "Key"), _text(tag, "Value")) for tag in root.findall("TagSet/Tag")]
     return check_tags(tags, tags_max=tags_max)
 

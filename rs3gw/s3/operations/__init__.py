@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from django.http.response import HttpResponseBase
 
 from rs3gw.s3.auth import Identity
-from rs3gw.s3.operations import buckets, listing, multipart, objects, reading
+from rs3gw.s3.operations import buckets, listing, multipart, multipart_lists, objects, reading
 from rs3gw.s3.request import S3Request
 
 Operation = Callable[[S3Request, Identity], HttpResponseBase]
@@ -32,10 +32,10 @@ OPERATIONS: Mapping[str, Operation] = {
     "HeadBucket": buckets.head,
     "HeadObject": reading.head_object,
     "ListBuckets": listing.list_buckets,
-    "ListMultipartUploads": multipart.list_uploads,
+    "ListMultipartUploads": multipart_lists.list_uploads,
     "ListObjects": listing.list_objects,
     "ListObjectVersions": listing.list_versions,
-    "ListParts": multipart.list_parts,
+    "ListParts": multipart_lists.list_parts,
     "PutBucketPolicy": buckets.put_policy,
     "PutBucketTagging": buckets.put_tagging,
     "PutObject": objects.put_object,

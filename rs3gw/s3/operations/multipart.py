@@ -1,31 +1,36 @@
 """Uploads in parts."""
 
-import base64
+from dataclasses import replace
 
 from django.http import HttpResponse
 
 from replication import services
+from rs3gw.common import clock
 from rs3gw.s3.auth import Identity
-from rs3gw.s3.body import read_document, receive
-from rs3gw.s3.core import xml
-from rs3gw.s3.core.errors import S3Error
-from rs3gw.s3.core.ranges import parse_range
-from rs3gw.s3.operations.answers import empty, iso, owner_xml, xml_answer
+from rs3gw.s3.body import CHECKSUM_HEADERS, declared_algorithms, read_document, receive
+from rs3gw.s3.core import multipart, xml
+from rs3gw.s3.core.multipart import ChecksumChoice
+from rs3gw.s3.operations.answers import empty, iso, xml_answer
 from rs3gw.s3.operations.buckets import bucket_of
-from rs3gw.s3.operations.headers import describe_checksums, object_headers
-from rs3gw.s3.operations.listing import encoding_of, number
+from rs3gw.s3.operations.headers import object_headers
 from rs3gw.s3.operations.objects import source_entry, write_condition
 from rs3gw.s3.request import S3Request
-from rs3gw.storage import blobs, selectors
-from rs3gw.storage.core import checksums
-from rs3gw.storage.models import MultipartUpload, UploadPart
-from rs3gw.storage.services import PART_NUMBER_MAX, choose_parts
+from rs3gw.storage import blobs
+from rs3gw.storage.core.objects import NULL_VERSION, Entry
+from rs3gw.storage.core.uploads import UploadedPart
+from rs3gw.storage.models import MultipartUpload
 
-PAGE_MAX = 1000
+# 10,000 parts, each with the longest checksum and generous white space.
+COMPLETE_BYTES_MAX = 8 * 2**20
 
 
-def _upload_of(request: S3Request) -> MultipartUpload:
-    return selectors.get_upload(
+def upload_of(request: S3Request) -> MultipartUpload:
+    """Return the upload under way that a request names.
+
+    Raises:
+        NoSuchBucket, NoSuchUpload: There is none.
+    """
+    return services.find_upload(
         bucket_of(request), request.target.key, request.query.get("uploadId", "")
     )
 
@@ -33,16 +38,14 @@ def _upload_of(request: S3Request) -> MultipartUpload:
 def create(request: S3Request, caller: Identity) -> HttpResponse:
     """CreateMultipartUpload."""
     bucket = bucket_of(request)
-    algorithm = request.headers.get("x-amz-checksum-algorithm", "").lower()
-    if algorithm and algorithm not in checksums.ALGORITHMS:
-        raise S3Error("InvalidRequest", "Checksum algorithm provided is unsupported.")
+    choice = multipart.checksum_choice(request.headers)
     upload = services.create_upload(
         bucket=bucket,
         key=request.target.key,
         headers=object_headers(request),
         owner=caller.owner,
-        checksum_algorithm=algorithm,
-        checksum_type=request.headers.get("x-amz-checksum-type", "COMPOSITE") if algorithm else "",
+        checksum_algorithm=choice.algorithm,
+        checksum_type=choice.type,
     )
     body = xml.document(
         "InitiateMultipartUploadResult",
@@ -51,25 +54,19 @@ def create(request: S3Request, caller: Identity) -> HttpResponse:
         xml.tag("UploadId", upload.upload_id),
     )
     response = xml_answer(body)
-    if algorithm:
-        response["x-amz-checksum-algorithm"] = algorithm.upper()
-        response["x-amz-checksum-type"] = upload.checksum_type
+    if choice.algorithm:
+        response["x-amz-checksum-algorithm"] = choice.algorithm.upper()
+        response["x-amz-checksum-type"] = choice.type
     return response
-
-
-def _part_number(request: S3Request) -> int:
-    text = request.query.get("partNumber", "")
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= PART_NUMBER_MAX:
-        raise S3Error("InvalidArgument", "Part number must be an integer between 1 and 10000")
-    return int(text)
 
 
 def put_part(request: S3Request, caller: Identity) -> HttpResponse:
     """UploadPart."""
-    number_ = _part_number(request)
-    upload = _upload_of(request)
-    body = receive(request, caller)
-    part = services.put_part(upload=upload, number=number_, body=body)
+    number = multipart.part_number(request.query.get("partNumber", ""))
+    upload = upload_of(request)
+    multipart.check_part_algorithms(declared_algorithms(request, caller), upload.checksum_algorithm)
+    body = receive(request, caller, algorithms=_algorithms(upload))
+    part = services.put_part(upload=upload, number=number, body=body)
     response = empty()
     response["ETag"] = f'"{part.etag}"'
     for algorithm, value in part.checksums.items():
@@ -77,143 +74,93 @@ def put_part(request: S3Request, caller: Identity) -> HttpResponse:
     return response
 
 
+def _algorithms(upload: MultipartUpload) -> list[str]:
+    return [upload.checksum_algorithm] if upload.checksum_algorithm else []
+
+
 def copy_part(request: S3Request, caller: Identity) -> HttpResponse:
     """UploadPartCopy, of a whole object or a range of it."""
-    number_ = _part_number(request)
-    upload = _upload_of(request)
+    number = multipart.part_number(request.query.get("partNumber", ""))
+    upload = upload_of(request)
     source = source_entry(request)
     header = request.headers.get("x-amz-copy-source-range")
-    span = None if header is None else parse_range(header, source.size_bytes)
-    if header is not None and span is None:
-        raise S3Error("InvalidArgument", "The x-amz-copy-source-range must be bytes=first-last.")
-    start, length = span or (0, source.size_bytes)
-    algorithms = [upload.checksum_algorithm] if upload.checksum_algorithm else []
-    body = blobs.stage(services.open_body(source, start, length), algorithms=algorithms)
-    part = services.put_part(upload=upload, number=number_, body=body)
-    return xml_answer(
+    start, length = 0, source.size_bytes
+    if header is not None:
+        start, length = multipart.copy_span(header, source.size_bytes)
+    body = blobs.stage(services.open_body(source, start, length), algorithms=_algorithms(upload))
+    part = services.put_part(upload=upload, number=number, body=body)
+    response = xml_answer(
         xml.document(
             "CopyPartResult",
-            xml.tag("LastModified", iso(part.uploaded_at)),
+            xml.tag("LastModified", iso(clock.from_ms(part.uploaded_ms))),
             xml.tag("ETag", f'"{part.etag}"'),
+            checksum_tags(part),
         )
+    )
+    if source.version_id != NULL_VERSION:
+        response["x-amz-copy-source-version-id"] = source.version_id
+    return response
+
+
+def checksum_tags(part: UploadedPart | services.Completed) -> str:
+    """Return the elements of checksums."""
+    return "".join(
+        xml.tag(f"Checksum{name.upper()}", value) for name, value in part.checksums.items()
     )
 
 
-def _composite(upload: MultipartUpload, parts: list[tuple[int, str]]) -> dict[str, str]:
-    """Return the checksum of the parts' checksums, when every part has one."""
-    algorithm = upload.checksum_algorithm
-    if not algorithm or upload.checksum_type != "COMPOSITE":
-        return {}
-    values = [part.checksums.get(algorithm) for part in choose_parts(upload, parts)]
-    if not all(values):
-        return {}
-    hasher = checksums.new_hasher(algorithm)
-    for value in values:
-        hasher.update(base64.b64decode(str(value)))
-    return {algorithm: f"{hasher.base64()}-{len(values)}"}
+def _without_checksums(request: S3Request) -> S3Request:
+    """Return the request without the checksums that are the object's and not the document's."""
+    kept = {name: text for name, text in request.headers.items() if name not in CHECKSUM_HEADERS}
+    return replace(request, headers=kept)
 
 
 def complete(request: S3Request, caller: Identity) -> HttpResponse:
     """CompleteMultipartUpload."""
-    upload = _upload_of(request)
-    parts = xml.parse_complete(read_document(request, caller))
+    bucket, target = bucket_of(request), request.target
+    expected = multipart.expected_of(request.headers)
+    document = read_document(_without_checksums(request), caller, bytes_max=COMPLETE_BYTES_MAX)
+    parts = multipart.parse_complete(document)
     services.preflight()
-    composite = _composite(upload, parts)
-    entry = services.complete_upload(
-        upload=upload,
+
+    def check(entry: Entry) -> None:
+        algorithm = next(iter(entry.checksums), "")
+        expected.check(entry, ChecksumChoice(algorithm, entry.checksum_type))
+
+    done = services.complete_upload(
+        bucket=bucket,
+        key=target.key,
+        upload_id=request.query.get("uploadId", ""),
         parts=parts,
-        checksums=composite,
-        checksum_type="COMPOSITE" if composite else "",
+        check=check,
         condition=write_condition(request),
     )
-    target = request.target
     body = xml.document(
         "CompleteMultipartUploadResult",
-        xml.tag("Location", f"/{target.bucket}/{target.key}"),
+        xml.tag("Location", _location(request)),
         xml.tag("Bucket", target.bucket),
         xml.tag("Key", target.key),
-        xml.tag("ETag", f'"{entry.etag}"'),
-        *(xml.tag(f"Checksum{name.upper()}", value) for name, value in composite.items()),
+        xml.tag("ETag", f'"{done.etag}"'),
+        checksum_tags(done),
+        xml.tag("ChecksumType", done.checksum_type) if done.checksum_type else "",
     )
     response = xml_answer(body)
-    describe_checksums(response, entry)
+    if done.version_id != NULL_VERSION:
+        response["x-amz-version-id"] = done.version_id
     return response
+
+
+def _location(request: S3Request) -> str:
+    """Return the URL of the object: the one that the request was sent to, without its query."""
+    scheme = request.environ.get("wsgi.url_scheme", "http")
+    return f"{scheme}://{request.headers.get('host', '')}{request.raw_path}"
 
 
 def abort(request: S3Request, caller: Identity) -> HttpResponse:
     """AbortMultipartUpload."""
-    services.abort_upload(upload=_upload_of(request))
+    services.abort_upload(
+        bucket=bucket_of(request),
+        key=request.target.key,
+        upload_id=request.query.get("uploadId", ""),
+    )
     return empty(204)
-
-
-def list_parts(request: S3Request, caller: Identity) -> HttpResponse:
-    """ListParts."""
-    upload = _upload_of(request)
-    limit = number(request, "max-parts", PAGE_MAX, PAGE_MAX)
-    after = number(request, "part-number-marker", 0, 2**31)
-    found = selectors.list_parts(upload, after=after, limit=limit)
-    shown = found[:limit]
-    body = xml.document(
-        "ListPartsResult",
-        xml.tag("Bucket", request.target.bucket),
-        xml.tag("Key", upload.key),
-        xml.tag("UploadId", upload.upload_id),
-        owner_xml(upload.owner, "Initiator"),
-        owner_xml(upload.owner),
-        xml.tag("StorageClass", upload.headers.get("storage_class", "STANDARD")),
-        xml.tag("PartNumberMarker", after),
-        xml.tag("NextPartNumberMarker", shown[-1].number if shown else 0),
-        xml.tag("MaxParts", limit),
-        xml.tag("IsTruncated", str(len(found) > limit).lower()),
-        *map(_part, shown),
-    )
-    return xml_answer(body)
-
-
-def _part(part: UploadPart) -> str:
-    return (
-        f"<Part>{xml.tag('PartNumber', part.number)}"
-        f"{xml.tag('LastModified', iso(part.uploaded_at))}"
-        f"<ETag>&quot;{part.etag}&quot;</ETag>{xml.tag('Size', part.size_bytes)}</Part>"
-    )
-
-
-def list_uploads(request: S3Request, caller: Identity) -> HttpResponse:
-    """ListMultipartUploads."""
-    bucket = bucket_of(request)
-    query = request.query
-    encoding = encoding_of(request)
-    limit = number(request, "max-uploads", PAGE_MAX, PAGE_MAX)
-    found = selectors.list_uploads(
-        bucket,
-        prefix=query.get("prefix", ""),
-        key_marker=query.get("key-marker", ""),
-        id_marker=query.get("upload-id-marker", ""),
-        limit=limit,
-    )
-    shown = found[:limit]
-    more = ""
-    if len(found) > limit and shown:
-        more = f"<NextKeyMarker>{xml.key_text(shown[-1].key, encoding)}</NextKeyMarker>"
-        more += xml.tag("NextUploadIdMarker", shown[-1].upload_id)
-    body = xml.document(
-        "ListMultipartUploadsResult",
-        xml.tag("Bucket", bucket.name),
-        f"<KeyMarker>{xml.key_text(query.get('key-marker', ''), encoding)}</KeyMarker>",
-        xml.tag("UploadIdMarker", query.get("upload-id-marker", "")),
-        more,
-        f"<Prefix>{xml.key_text(query.get('prefix', ''), encoding)}</Prefix>",
-        xml.tag("MaxUploads", limit),
-        xml.tag("IsTruncated", str(len(found) > limit).lower()),
-        *(_upload(upload, encoding) for upload in shown),
-    )
-    return xml_answer(body)
-
-
-def _upload(upload: MultipartUpload, encoding: str) -> str:
-    return (
-        f"<Upload><Key>{xml.key_text(upload.key, encoding)}</Key>"
-        f"{xml.tag('UploadId', upload.upload_id)}{owner_xml(upload.owner, 'Initiator')}"
-        f"{owner_xml(upload.owner)}<StorageClass>STANDARD</StorageClass>"
-        f"{xml.tag('Initiated', iso(upload.initiated_at))}</Upload>"
-    )

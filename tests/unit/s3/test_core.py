@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rs3gw.s3.core import chunked, conditions, names, ranges, routes, sigv4, xml
+from rs3gw.s3.core import chunked, conditions, multipart, names, ranges, routes, sigv4, xml
 from rs3gw.s3.core.errors import S3Error, error_xml
 from rs3gw.storage.core import checksums
 
@@ -169,7 +169,7 @@ def test_bad_documents_are_refused(body):
 @given(st.binary(max_size=300))
 def test_no_document_crashes_the_parser(body):
     try:
-        xml.parse_complete(body)
+        multipart.parse_complete(body)
     except S3Error as error:
         assert error.code == "MalformedXML"
 
