@@ -13,6 +13,7 @@ ORDER = [
     "test_clients",
     "test_admin",
     "test_replication",
+    "test_multipart",
     "test_faults",
     "test_real_servers",
 ]
