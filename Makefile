@@ -1,6 +1,7 @@
 # rs3gw: `make` lists the targets.
 SHELL := /bin/bash
 VENV := .venv
+CLIENTS := .venv-clients
 PYTHON ?= python3
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
@@ -9,10 +10,10 @@ DEMO := .demo
 LINT_ENV := env RS3GW_SECRET_KEY=for-static-checks-only-0123456789abcdef RS3GW_DATABASE_URL=sqlite:///$(CURDIR)/.mypy_cache/lint.sqlite3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup apt run stop test lint fmt unit property simulate integration integration-postgres probe clients browser bench lock clean
+.PHONY: help setup apt run stop test lint fmt unit property simulate integration integration-postgres probe clients s3-clients browser crash bench lock clean
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
 setup: $(VENV)/.installed ## install what the project needs into .venv
 
@@ -69,12 +70,32 @@ browser: setup ## the admin in a real browser
 clients: setup apt ## boto3, aws-cli, rclone and s3cmd against real nodes
 	$(PYTEST) tests/probe/test_clients.py
 
-bench: setup ## measure the HTTP server beside granian
+s3-clients: setup $(CLIENTS)/.installed ## many S3 clients over HTTP and TLS; writes docs/s3-clients.md
+	$(BIN)/python -m tests.clients.matrix --write-docs
+
+$(CLIENTS)/.installed: $(wildcard tests/clients/requirements*.txt) tests/clients/js/package.json
+	bash tests/clients/apt.sh
+	test -x $(CLIENTS)/bin/python || $(PYTHON) -m venv $(CLIENTS)
+	test -x .clients/s3fs/bin/python || $(PYTHON) -m venv .clients/s3fs
+	$(CLIENTS)/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+	.clients/s3fs/bin/pip install --quiet --disable-pip-version-check -r tests/clients/requirements-s3fs.txt
+	cp tests/clients/js/package.json .clients/
+	npm install --prefix .clients --no-audit --no-fund --no-package-lock --loglevel=error
+	touch $@
+
+crash: setup apt ## 200 kills of a loaded node, on each database, and proof that faults are caught; SEED=n replays one
+	$(BIN)/python -m tests.crash.run --kills 200 --prove $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.crash.run --kills 50 --database postgres $(if $(SEED),--seed $(SEED))
+
+bench: setup ## measure the HTTP server beside granian, and a node beside moto
+	test -x .venv-bench/bin/moto_server || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r tests/bench/requirements.txt
 	$(BIN)/python tests/bench/server_bench.py
+	$(BIN)/python -m tests.bench.s3_bench
 
 lock: setup ## compile the pinned requirements from pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-find-links --no-emit-index-url --output-file requirements.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-find-links --no-emit-index-url --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-bench $(CLIENTS) .clients $(DEMO) .mypy_cache .ruff_cache .import_linter_cache .hypothesis

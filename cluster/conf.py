@@ -58,7 +58,8 @@ def s3_url() -> str:
     host, _, port = settings.RS3GW_BIND_ADDR.rpartition(":")
     if host in UNSPECIFIED_HOSTS:
         host = settings.RS3GW_CLUSTER_ADVERTISE_ADDR.rpartition(":")[0]
-    return f"http://{host}:{port}"
+    scheme = "https" if settings.RS3GW_TLS_CERT else "http"
+    return f"{scheme}://{host}:{port}"
 
 
 def metadata() -> Mapping[str, str]:

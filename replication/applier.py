@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from replication import bodies, bucket_state, entries, outbox, registers
+from replication import bodies, bucket_state, control, entries, outbox, registers, travel
 from replication.bucket_state import Place
 from replication.core.applied import AppliedRanges
 from replication.core.conflict import ConflictResolution
@@ -22,19 +22,21 @@ from replication.core.events import EventKind, ReplicationEvent
 from replication.doorbell import doorbell
 from replication.models import AppliedActor, ConflictCount
 from rs3gw.common import clock, hlc
+from rs3gw.common.errors import SealError
 from rs3gw.common.vector_clock import VectorClock
-from rs3gw.storage import commit, rows
+from rs3gw.storage import attributes, commit, rows
 from rs3gw.storage import services as storage
 from rs3gw.storage.core.siblings import Stamp
 
 logger = logging.getLogger(__name__)
-OBJECT_KINDS = frozenset({EventKind.PUT_OBJECT, EventKind.DELETE_OBJECT})
 CONTROL_KINDS = frozenset({EventKind.PUT_REGISTER, EventKind.DELETE_REGISTER})
 SETTING_NAMES = {
     EventKind.PUT_BUCKET_POLICY: ("policy", "policy"),
     EventKind.DELETE_BUCKET_POLICY: ("policy", ""),
     EventKind.PUT_BUCKET_TAGGING: ("tagging", "tags"),
     EventKind.DELETE_BUCKET_TAGGING: ("tagging", ""),
+    EventKind.PUT_BUCKET_SETTING: ("", "text"),
+    EventKind.DELETE_BUCKET_SETTING: ("", ""),
 }
 
 
@@ -81,12 +83,17 @@ class _Scene:
 
 def apply_batch(batch: Batch, sender: Sender) -> list[ItemResult]:
     """Apply a batch and return the result of each of its events, in their order."""
-    refused = {
-        (event.actor, event.seq): result
-        for event in batch.events
-        if (result := _refusal(event, batch, sender)) is not None
-    }
-    accepted = [event for event in batch.events if (event.actor, event.seq) not in refused]
+    refused: dict[tuple[int, int], ItemResult] = {}
+    accepted: list[ReplicationEvent] = []
+    for event in batch.events:
+        result = _refusal(event, batch, sender)
+        if result is None:
+            try:
+                accepted.append(_readable_here(event, sender))
+            except SealError as error:
+                result = _result(event, "parked", error.message)
+        if result is not None:
+            refused[event.actor, event.seq] = result
     applied, forwarded_shards = commit.run(lambda: _apply_all(accepted, _Scene(batch, sender)))
     for shard in forwarded_shards:
         doorbell.ring(shard)
@@ -96,6 +103,13 @@ def apply_batch(batch: Batch, sender: Sender) -> list[ItemResult]:
         for actor, seq, reason in batch.unknown
     ]
     return [*(results[event.actor, event.seq] for event in batch.events), *unknown]
+
+
+def _readable_here(event: ReplicationEvent, sender: Sender) -> ReplicationEvent:
+    """Return an event with the key of its object, if it has one, wrapped by our own keyring."""
+    if sender.is_member():
+        return event
+    return travel.from_region(event, control.pairing_secret(sender.region))
 
 
 def _result(event: ReplicationEvent, code: str, reason: str = "") -> ItemResult:
@@ -178,7 +192,7 @@ def _save_ranges(ranges: dict[int, AppliedRanges], counts: dict[int, int]) -> No
 
 def _apply(event: ReplicationEvent, scene: _Scene) -> tuple[str, int | None]:
     """Apply one event; return its result code and the shard it is passed on in, if it is."""
-    shard = storage.shard_of(event.bucket, event.key if event.kind in OBJECT_KINDS else "")
+    shard = storage.shard_of(event.bucket, event.key if event.kind in entries.KEY_KINDS else "")
     storage.observe_clock(shard, event.hlc)
     code = _HANDLERS[event.kind](event, scene)
     if scene.sender.is_member() or event.kind in CONTROL_KINDS:
@@ -205,6 +219,13 @@ def _apply_object(event: ReplicationEvent, scene: _Scene) -> str:
         bucket_state.settle(bucket_state.base_name(place.bucket))
         scene.forget_buckets()
     return outcome
+
+
+def _apply_attribute(event: ReplicationEvent, scene: _Scene) -> str:
+    if scene.place(event) is None:
+        return "stale_bucket"
+    version, attribute = entries.event_attribute(event)
+    return "applied" if attributes.write(version, attribute) else "superseded"
 
 
 def _count_conflict() -> None:
@@ -242,6 +263,7 @@ def _apply_setting(event: ReplicationEvent, scene: _Scene) -> str:
     if scene.place(event) is None:
         return "stale_bucket"
     name, field = SETTING_NAMES[event.kind]
+    name = name or str(event.payload["name"])
     value = {"text": str(event.payload[field])} if field else None
     author = str(event.payload.get("author", ""))
     stamp = Stamp(event.actor, event.seq, event.hlc)
@@ -269,12 +291,20 @@ def _apply_register(event: ReplicationEvent, scene: _Scene) -> str:
 _HANDLERS: dict[EventKind, Callable[[ReplicationEvent, _Scene], str]] = {
     EventKind.PUT_OBJECT: _apply_object,
     EventKind.DELETE_OBJECT: _apply_object,
+    EventKind.PUT_DELETE_MARKER: _apply_object,
+    EventKind.DELETE_OBJECT_VERSION: _apply_object,
+    EventKind.PUT_OBJECT_TAGGING: _apply_attribute,
+    EventKind.PUT_OBJECT_ACL: _apply_attribute,
+    EventKind.PUT_OBJECT_RETENTION: _apply_attribute,
+    EventKind.PUT_OBJECT_LEGAL_HOLD: _apply_attribute,
     EventKind.CREATE_BUCKET: _apply_create_bucket,
     EventKind.DELETE_BUCKET: _apply_delete_bucket,
     EventKind.PUT_BUCKET_POLICY: _apply_setting,
     EventKind.DELETE_BUCKET_POLICY: _apply_setting,
     EventKind.PUT_BUCKET_TAGGING: _apply_setting,
     EventKind.DELETE_BUCKET_TAGGING: _apply_setting,
+    EventKind.PUT_BUCKET_SETTING: _apply_setting,
+    EventKind.DELETE_BUCKET_SETTING: _apply_setting,
     EventKind.PUT_REGISTER: _apply_register,
     EventKind.DELETE_REGISTER: _apply_register,
 }

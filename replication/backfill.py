@@ -21,8 +21,9 @@ from replication.models import AppliedActor, Register
 from replication.transport import bucket_records
 from rs3gw.common import clock, identity
 from rs3gw.common.vector_clock import VectorClock
-from rs3gw.storage import commit, rows
+from rs3gw.storage import attributes, commit, rows
 from rs3gw.storage import services as storage
+from rs3gw.storage.attributes import VersionDot
 from rs3gw.storage.core.siblings import Stamp
 from rs3gw.storage.models import Bucket
 
@@ -39,7 +40,12 @@ def encode_page(after_row_id: int) -> bytes:
     found = [rows.to_entry(row) for row in rows.fetch_all(_PAGE, (after_row_id, PAGE_ROWS))]
     buckets = Bucket.objects.in_bulk({entry.bucket_id for entry in found})
     events = tuple(
-        entries.entry_event(entry, buckets[entry.bucket_id], origin_region=settings.RS3GW_REGION)
+        entries.entry_event(
+            entry,
+            buckets[entry.bucket_id],
+            origin_region=settings.RS3GW_REGION,
+            changes=attributes.read(VersionDot(entry.actor, entry.seq)),
+        )
         for entry in found
     )
     inline: dict[str, bytes] = {}
@@ -125,6 +131,8 @@ def _join_page(batch: Batch) -> None:
             if sha256 in batch.inline_bodies:
                 rows.upsert_inline(sha256, batch.inline_bodies[sha256])
         storage.merge_entry(entries.event_entry(event, place.bucket), inline=None)
+        for attribute in entries.event_changes(event):
+            attributes.write(VersionDot(event.actor, event.seq), attribute)
         if place.is_shaky():
             bucket_state.settle(bucket_state.base_name(place.bucket))
 

@@ -8,11 +8,12 @@ from django.conf import settings
 from cluster import selectors as cluster_selectors
 from cluster import transport
 from cluster.core.placement import Member, holders
-from rs3gw.common import identity
+from rs3gw.common import identity, keyring
 from rs3gw.common.signing import body_sha256 as sha256_of
 from rs3gw.storage import blobs, rows
+from rs3gw.storage.core import sealed
 from rs3gw.storage.core.objects import Entry
-from rs3gw.storage.errors import BodyMissing
+from rs3gw.storage.errors import BodyMissing, BodySealed
 
 BLOB_PATH = "/_cluster/blob/"
 
@@ -52,12 +53,15 @@ def _inline(sha256: str) -> bytes | None:
 
 def local_file(entry: Entry) -> IO[bytes] | None:
     """Return the open file of an object that is one local file, for a fast path; else None."""
-    if entry.parts or not entry.sha256 or is_inline(entry.size_bytes):
+    is_one = entry.sha256 and not entry.parts and not entry.headers.encryption
+    if not is_one or is_inline(entry.size_bytes):
         return None
     return blobs.open_file(entry.sha256)
 
 
-def open_body(entry: Entry, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+def open_body(
+    entry: Entry, start: int = 0, length: int | None = None, *, key: bytes | None = None
+) -> Iterator[bytes]:
     """Return the bytes of an object, or a range of them, from here or from a holder.
 
     The first chunk is fetched before this returns, so a missing body is an error and not a
@@ -67,12 +71,15 @@ def open_body(entry: Entry, start: int = 0, length: int | None = None) -> Iterat
         entry: The version to read.
         start: First byte, from 0.
         length: Number of bytes; all that follow when None.
+        key: Of an object that its writer's own key encrypted.
 
     Raises:
         BodyMissing: No reachable node holds the bytes.
+        BodySealed: The object is encrypted, and the key is missing or another one.
+        SealError: The keyring of this node cannot open it.
     """
     wanted = entry.size_bytes - start if length is None else length
-    chunks = _open_bodies(entry, start, wanted)
+    chunks = _open_bodies(entry, start, wanted, _data_key(entry, key))
     first = next(chunks, b"")
     return _chain(first, chunks)
 
@@ -83,16 +90,51 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _open_bodies(entry: Entry, start: int, length: int) -> Iterator[bytes]:
-    for sha256, size_bytes in entry.bodies():
+def _data_key(entry: Entry, key: bytes | None) -> bytes | None:
+    """Return what the bodies of an object were encrypted with, None when they were not."""
+    encryption = entry.headers.encryption
+    if not encryption:
+        return None
+    if "key" in encryption:
+        return keyring.unwrap(encryption["key_id"], encryption["key"])
+    if key is None:
+        raise BodySealed
+    return key
+
+
+def _open_bodies(entry: Entry, start: int, length: int, key: bytes | None) -> Iterator[bytes]:
+    for sha256, size_bytes in entry.contents():
         if length <= 0:
             return
         if start >= size_bytes:
             start -= size_bytes
             continue
         piece = min(length, size_bytes - start)
-        yield from open_one(sha256, size_bytes, start, piece)
+        if key is None:
+            yield from open_one(sha256, size_bytes, start, piece)
+        else:
+            yield from _open_sealed(sha256, size_bytes, start, piece, key)
         start, length = 0, length - piece
+
+
+def _open_sealed(
+    sha256: str, size_bytes: int, start: int, length: int, key: bytes
+) -> Iterator[bytes]:
+    """Yield a range of what an encrypted body holds, reading no more than its frames."""
+    stored_bytes = sealed.sealed_size(size_bytes)
+    span = sealed.frame_span(start, length, size_bytes)
+    skip_bytes, left_bytes = span.skip_bytes, length
+    try:
+        salt = sealed.salt_of(b"".join(open_one(sha256, stored_bytes, 0, sealed.HEAD_BYTES)))
+        stored = open_one(sha256, stored_bytes, span.offset, span.length)
+        for plain in sealed.open_frames(
+            stored, key, salt, first_frame=span.first_frame, size_bytes=size_bytes
+        ):
+            piece = plain[skip_bytes : skip_bytes + left_bytes]
+            skip_bytes, left_bytes = 0, left_bytes - len(piece)
+            yield piece
+    except sealed.SealedBodyBroken as error:
+        raise BodySealed(f"The object cannot be decrypted: {error}.") from None
 
 
 def open_one(sha256: str, size_bytes: int, start: int, length: int) -> Iterator[bytes]:

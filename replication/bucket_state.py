@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from cluster import selectors as cluster_selectors
-from replication import selectors
+from replication import registers, selectors
 from replication.core.buckets import (
     BucketFamily,
     BucketLife,
@@ -27,6 +27,7 @@ from replication.core.events import ReplicationEvent
 from rs3gw.common import clock, hlc
 from rs3gw.common.vector_clock import VectorClock
 from rs3gw.storage import services as storage
+from rs3gw.storage.core.objects import NULL_VERSION
 from rs3gw.storage.core.siblings import Stamp
 from rs3gw.storage.models import Bucket, BucketState, ObjectState, ObjectVersion
 
@@ -171,8 +172,9 @@ def _gather(family: BucketFamily, rows: Mapping[str, Bucket]) -> bool:
         return False
     if family.seen:
         storage.purge_versions(home, family.seen)
-    shown = ObjectVersion.objects.filter(bucket=home, state=ObjectState.LIVE, is_latest=True)
-    return shown.exists()
+    # What is older than the newest version is shown too, but not what a concurrent write hides.
+    live = ObjectVersion.objects.filter(bucket=home, state=ObjectState.LIVE)
+    return live.filter(Q(is_latest=True) | ~Q(version_id=NULL_VERSION)).exists()
 
 
 def _write_family(family: BucketFamily, rows: Mapping[str, Bucket], name: str) -> None:
@@ -183,9 +185,21 @@ def _write_family(family: BucketFamily, rows: Mapping[str, Bucket], name: str) -
                 name=name, state=BucketState.DELETED, alias_of=home
             )
     shown_name = family.name if family.standing == BucketStanding.RENAMED else name
+    # Which lives count may have changed, and with them the settings.
     Bucket.objects.filter(pk=home.pk).update(
-        name=shown_name, state=BucketState(str(family.standing)), alias_of=None
+        name=shown_name,
+        state=BucketState(str(family.standing)),
+        alias_of=None,
+        versioning=_versioning(family, rows),
+        settings_revision=F("settings_revision") + 1,
     )
+
+
+def _versioning(family: BucketFamily, rows: Mapping[str, Bucket]) -> str:
+    alive = [life for life in family.incarnations if not rows[life].delete_hlc]
+    lives = [f"bucket:{life}" for life in alive or [family.home]]
+    value = registers.read_newest(lives, "versioning")
+    return "" if value is None else str(value["text"])
 
 
 def _life(row: Bucket, name: str) -> BucketLife:

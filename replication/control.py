@@ -1,8 +1,11 @@
 """How regions and rules, which travel as registers, take effect on this node."""
 
+from django.db.models import F
+
 from replication import lanes, registers
 from replication.models import BucketReplicationConfig, Lane, ReplicationRegion
 from rs3gw.common import secretbox
+from rs3gw.storage.models import Bucket
 
 REGION_SCOPE = "region"
 RULE_SCOPE = "rule"
@@ -13,8 +16,23 @@ def define_registers() -> None:
     """Tell the registers what to do with regions, rules and bucket settings."""
     registers.define(REGION_SCOPE, apply_region)
     registers.define(RULE_SCOPE, apply_rule)
-    # A bucket's settings are read from the register itself.
-    registers.define(BUCKET_SCOPE, lambda _name, _value: None)
+    registers.define(BUCKET_SCOPE, apply_setting)
+
+
+def apply_setting(name: str, value: registers.Value) -> None:
+    """Note in a bucket's row that a setting of one of its lives changed.
+
+    Settings are read from their registers; versioning also stands in the row, because every
+    write asks for it.
+    """
+    scope, _, setting = name.rpartition("/")
+    life = Bucket.objects.filter(incarnation=scope.partition(":")[2]).first()
+    if life is None:
+        return
+    changed = Bucket.objects.filter(pk=life.alias_of_id or life.pk)
+    changed.update(settings_revision=F("settings_revision") + 1)
+    if setting == "versioning":
+        changed.update(versioning="" if value is None else str(value["text"]))
 
 
 def apply_region(name: str, value: registers.Value) -> None:

@@ -17,10 +17,11 @@ from django.db.models import F
 from cluster import selectors as cluster_selectors
 from cluster import transport as cluster_transport
 from cluster.core.config import ReplicationMode
-from replication import control, entries, lanes, outbox, transport
+from replication import control, entries, lanes, outbox, transport, travel
 from replication.core import lanes as core
 from replication.core.bandwidth import BandwidthTracker
 from replication.core.envelope import ItemResult
+from replication.core.events import ReplicationEvent
 from replication.core.filters import ReplicationFilter
 from replication.engine import default_mode
 from replication.errors import ControlError
@@ -34,6 +35,7 @@ from replication.models import (
 )
 from replication.outbox import LogEntry
 from rs3gw.common import clock, hlc, identity
+from rs3gw.common.errors import SealError
 
 logger = logging.getLogger(__name__)
 BATCH_EVENTS_MAX = 500
@@ -188,7 +190,7 @@ def _send_one_batch(
     sent_bytes = 0
     results: list[ItemResult] = []
     if chosen:
-        sent_bytes, results = _send(client, chosen, route.destination.compression)
+        sent_bytes, results = _send(client, chosen, route.destination)
     end = fresh[-1].position if fresh else lane.cursor
     settlement = core.settle(
         [core.Sent(entry.position, entry.event.actor, entry.event.seq) for entry in chosen],
@@ -236,13 +238,35 @@ def _limit(read: Sequence[LogEntry]) -> Sequence[LogEntry]:
 
 
 def _send(
-    client: cluster_transport.PeerClient, chosen: Sequence[LogEntry], compression: str
+    client: cluster_transport.PeerClient,
+    chosen: Sequence[LogEntry],
+    destination: transport.Destination,
 ) -> tuple[int, list[ItemResult]]:
-    events = [entry.event for entry in chosen]
+    events, refused = _ready_to_travel([entry.event for entry in chosen], destination.secret)
+    if not events:
+        return 0, refused
     needed = [body for event in events for body in entries.event_bodies(event)]
     sent_bytes = transport.send_bodies(client, needed)
-    results, batch_bytes = transport.send_batch(client, events, compression=compression)
-    return sent_bytes + batch_bytes, results
+    results, batch_bytes = transport.send_batch(client, events, compression=destination.compression)
+    return sent_bytes + batch_bytes, results + refused
+
+
+def _ready_to_travel(
+    events: Sequence[ReplicationEvent], secret: str
+) -> tuple[list[ReplicationEvent], list[ItemResult]]:
+    """Return events as another region can read them, and the results of those that none could."""
+    if not secret:
+        return list(events), []
+    ready: list[ReplicationEvent] = []
+    refused: list[ItemResult] = []
+    for event in events:
+        try:
+            ready.append(travel.for_region(event, secret))
+        except SealError as error:
+            refused.append(
+                ItemResult(actor=event.actor, seq=event.seq, code="parked", reason=error.message)
+            )
+    return ready, refused
 
 
 def _due_retries(lane: Lane) -> list[tuple[Delivery, LogEntry]]:

@@ -62,24 +62,3 @@ class StaleEdit(ControlError):
 
     code = "Conflict"
     default_message = "Someone changed this in the meantime. Look at the new state and try again."
-
-
-class UploadUnreachable(Rs3gwError):
-    """Nodes that may know an upload, or hold a part of it, do not answer; nothing was changed."""
-
-    code = "ServiceUnavailable"
-    retryable = True
-    default_message = (
-        "A node that may hold a part of this upload does not answer. Nothing was changed. "
-        "Retry when it is back."
-    )
-
-
-class UploadSettling(Rs3gwError):
-    """An upload was completed, and its object has yet to reach as many nodes as it must."""
-
-    code = "ServiceUnavailable"
-    retryable = True
-    default_message = (
-        "Another node is completing this upload and waits for others to confirm it. Retry."
-    )

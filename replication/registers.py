@@ -57,6 +57,18 @@ def read_newest(scopes: Iterable[str], name: str) -> Value:
     return None if newest is None or newest.is_deleted else newest.value
 
 
+def read_all(scopes: Iterable[str]) -> dict[str, Mapping[str, object]]:
+    """Return the newest value of each name that any of these scopes holds."""
+    newest: dict[str, Register] = {}
+    for row in Register.objects.filter(scope__in=list(scopes)).order_by("hlc", "actor", "seq"):
+        newest[row.name] = row
+    return {
+        name: row.value
+        for name, row in newest.items()
+        if row.value is not None and not row.is_deleted
+    }
+
+
 def write(scope: str, name: str, value: Value, *, stamp: Stamp, author: str) -> bool:
     """Join a value into a register, inside the caller's transaction.
 

@@ -5,8 +5,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from replication import dispatch, drain, lanes, trimming
-from replication.services import uploads
+from replication import dispatch, drain, lanes, trimming, uploads
 from rs3gw.common import clock
 
 DRAIN_TIME_LIMIT_SECONDS = 600
@@ -43,16 +42,7 @@ def sweep(**_: object) -> None:
     time_limit=600,
 )
 def trim_log(**_: object) -> None:
-    """Delete events that every destination has and that are older than the retention."""
+    """Delete what is over: old events that every destination has, uploads that ended elsewhere."""
     retention = timedelta(seconds=settings.RS3GW_EVENT_RETENTION_SECONDS)
     trimming.trim(before=clock.utcnow() - retention)
-
-
-@shared_task(
-    name=dispatch.TASK_SETTLE_UPLOADS,
-    ignore_result=True,
-    time_limit=600,
-)
-def settle_uploads(**_: object) -> None:
-    """Tell members that were away which uploads are over, and hear it from them."""
-    uploads.settle(now=clock.utcnow())
+    uploads.drop_stale()

@@ -1,346 +1,313 @@
-"""What the members of the region know of uploads in parts, asked for when it is needed.
+"""Uploads whose parts lie on several nodes: found, gathered, completed and ended together.
 
-Records stay at the nodes that have used them and parts at the node at which they arrived. See
-`docs/decisions/0009-uploads-are-gathered-not-replicated.md`.
+The record of an upload is made where it began; parts stay where they arrived. Nothing of it is
+replicated until it is complete: the node that completes it asks the others for what they have.
+Of two parts with one number the later one counts.
 """
 
 import json
-import logging
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
+
+from django.db import connections
 
 from cluster import selectors as cluster_selectors
 from cluster import transport
 from cluster.core.node import NodeInfo
 from replication import bodies
-from replication.asking import ask, ask_members
-from replication.errors import UploadSettling, UploadUnreachable
-from rs3gw.common import identity, ids
-from rs3gw.storage import blobs, upload_lists
-from rs3gw.storage import uploads as storage
-from rs3gw.storage.core.uploads import (
-    PART_NUMBER_MAX,
-    ListedUpload,
-    UploadedPart,
-    UploadPage,
-    UploadQuery,
-    by_number,
-    join_pages,
-)
-from rs3gw.storage.errors import NoSuchUpload
-from rs3gw.storage.models import Bucket, MultipartUpload, UploadState
+from rs3gw.common import clock, identity, ids
+from rs3gw.storage import blobs, commit, rows, selectors, uploads
+from rs3gw.storage.core.objects import ObjectHeaders, PartInfo
+from rs3gw.storage.core.sealed import sealed_size
+from rs3gw.storage.errors import InvalidPart, NodesMissing, NoSuchUpload
+from rs3gw.storage.models import Bucket, MultipartUpload, UploadOutcome, UploadPart
 
-logger = logging.getLogger(__name__)
-UPLOADS_PATH = "/_cluster/uploads/"
+PATH = "/_cluster/uploads"
 ASK_SECONDS = 5.0
-PARTS_PER_ANSWER = 2000
-ENDED_PER_QUESTION = 500
-FETCHED_AT_ONCE = 4
-
-Record = Mapping[str, Any]
+ASKED_AT_ONCE_MAX = 16
+ENDED_KEPT = timedelta(days=1)
+STALE_AFTER = timedelta(hours=1)
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What the region knows of one upload.
+    """What is known together of an upload.
 
     Attributes:
-        parts: Of each number, the parts that any member has; the one that counts first.
-        holders: The members that have a body, by its hash; this node under its own name.
-        silent: The members that did not answer.
+        parts: The part that counts of each number.
+        uploaded_at: When it arrived, by number.
+        is_whole: Whether every member was heard.
+        ended: How it ended on a member that knows so; None while it goes on.
     """
 
-    parts: Mapping[int, Sequence[UploadedPart]]
-    holders: Mapping[str, Sequence[str]]
-    silent: frozenset[str]
+    parts: Mapping[int, PartInfo] = field(default_factory=dict)
+    uploaded_at: Mapping[int, datetime] = field(default_factory=dict)
+    is_whole: bool = True
+    ended: Json | None = None
 
 
-def answer(upload_id: str, *, after: int, limit: int) -> dict[str, object]:
-    """Return what this node knows of an upload, as it tells a member.
+# --- what this node tells others -----------------------------------------------------------------
 
-    Args:
-        upload_id: The upload.
-        after: Only parts above this number.
-        limit: Most numbers of parts; at most `PARTS_PER_ANSWER` are given at once.
-    """
-    upload = storage.find_upload(upload_id)
+
+def describe(upload_id: str) -> Json | None:
+    """Return what this node knows of an upload, None when it knows nothing."""
+    ended = uploads.find_ended(upload_id)
+    if ended is not None:
+        return {"ended": {"outcome": ended.outcome, "result": ended.result}}
+    upload = MultipartUpload.objects.filter(upload_id=upload_id).select_related("bucket").first()
     if upload is None:
-        return {"record": None, "parts": [], "more": False}
-    size = max(0, min(limit, PARTS_PER_ANSWER))
-    found = storage.parts_here(upload, after=after, limit=size + 1) if size else []
-    numbers = sorted({part.number for part in found})
-    if len(numbers) > size:
-        found = [part for part in found if part.number < numbers[-1]]
+        return None
+    return {"upload": _record(upload), "parts": [_part_record(p) for p in upload.parts.all()]}
+
+
+def _record(upload: MultipartUpload) -> Json:
     return {
-        "record": storage.record_json(upload),
-        "parts": [part.to_json() for part in found],
-        "more": len(numbers) > size,
+        "upload_id": upload.upload_id,
+        "incarnation": str(upload.bucket.incarnation),
+        "key": upload.key,
+        "owner": upload.owner,
+        "initiated_at": upload.initiated_at.isoformat(),
+        "headers": upload.headers,
+        "metadata": upload.metadata,
+        "tags": upload.tags,
+        "checksum_algorithm": upload.checksum_algorithm,
+        "checksum_type": upload.checksum_type,
     }
 
 
-def _ask_one(
-    node: NodeInfo, upload_id: str, *, after: int, limit: int
-) -> tuple[Record | None, list[UploadedPart]]:
-    """Return a member's record of an upload, and its parts.
-
-    Raises:
-        PeerError, ValueError: There is no proper answer.
-    """
-    client = transport.client(node)
-    record: Record | None = None
-    parts: list[UploadedPart] = []
-    wanted = limit
-    while True:
-        path = f"{UPLOADS_PATH}{quote(upload_id, safe='')}?after={after}&limit={wanted}"
-        said = _json(client.request("GET", path, timeout_seconds=ASK_SECONDS))
-        record = said.get("record")
-        page = [UploadedPart.from_json(part) for part in said.get("parts", ())]
-        parts += page
-        wanted -= len({part.number for part in page})
-        if not said.get("more") or not page or wanted <= 0:
-            return record, parts
-        after = page[-1].number
+def _part_record(part: UploadPart) -> list[Any]:
+    info = PartInfo(
+        number=part.number,
+        size_bytes=part.size_bytes,
+        etag=part.etag,
+        sha256=part.sha256,
+        checksums=part.checksums,
+    )
+    return [info.to_json(), part.uploaded_at.isoformat()]
 
 
-def _json(response: transport.PeerResponse) -> dict[str, Any]:
-    value = json.loads(response.body)
-    if not isinstance(value, dict):
-        raise ValueError("the answer is not a JSON object")
-    return value
+def describe_all(bucket: Bucket, prefix: str, key_marker: str, id_marker: str, limit: int) -> Json:
+    """Return this node's uploads of a bucket, from a marker on."""
+    found = selectors.list_uploads(
+        bucket, prefix=prefix, key_marker=key_marker, id_marker=id_marker, limit=limit
+    )
+    return {"uploads": [_record(upload) for upload in found]}
+
+
+# --- asking the others ---------------------------------------------------------------------------
+
+
+def _others() -> list[NodeInfo]:
+    own = identity.load().node_id
+    return [node for node in cluster_selectors.registered() if node.node_id != own]
+
+
+def _ask(nodes: Iterable[NodeInfo], method: str, path: str, body: bytes = b"") -> list[Json | None]:
+    """Return each node's answer, {} for one that knows nothing, None where none came."""
+    routable = {node.node_id for node in cluster_selectors.routable()}
+
+    def ask(node: NodeInfo) -> Json | None:
+        if node.node_id not in routable:
+            return None
+        try:
+            response = transport.client(node).request(
+                method, path, body=body, timeout_seconds=ASK_SECONDS
+            )
+            answer: Json = json.loads(response.body)
+        except transport.PeerRefused as error:
+            return {} if error.status == 404 else None
+        except (transport.PeerError, ValueError):
+            return None
+        else:
+            return answer
+        finally:
+            connections.close_all()
+
+    asked = list(nodes)
+    if not asked:
+        return []
+    with ThreadPoolExecutor(min(len(asked), ASKED_AT_ONCE_MAX)) as pool:
+        return list(pool.map(ask, asked))
 
 
 def find(bucket: Bucket, key: str, upload_id: str) -> MultipartUpload:
-    """Return this node's record of an upload, asking the others for it the first time.
-
-    The upload may be over; `require_open` says what a request that needs it open is answered.
+    """Return an upload that goes on, taking it over from another node if need be.
 
     Raises:
-        NoSuchUpload: Nobody knows it.
-        UploadUnreachable: The node at which it began does not answer, and nobody else knows it.
-        UploadSettling: It is being completed.
+        NoSuchUpload: Nobody who answers knows it, it is over, or it is of another key.
     """
-    home = ids.upload_home(upload_id)
-    upload = storage.find_upload(upload_id) if home else None
-    if upload is None and home:
-        upload = _learn(upload_id, home)
-    if upload is None or upload.key != key or upload.bucket_id != bucket.pk:
+    upload = MultipartUpload.objects.filter(upload_id=upload_id).select_related("bucket").first()
+    if upload is None:
+        upload = _adopt(upload_id)
+    if upload.bucket_id != bucket.pk or upload.key != key:
         raise NoSuchUpload
     return upload
 
 
-def require_open(upload: MultipartUpload) -> None:
-    """Refuse an upload that is over.
-
-    Raises:
-        NoSuchUpload: It was completed or aborted.
-    """
-    if upload.state != UploadState.OPEN:
+def _adopt(upload_id: str) -> MultipartUpload:
+    if uploads.find_ended(upload_id) is not None:
         raise NoSuchUpload
+    home = ids.upload_home(upload_id)
+    others = _others()
+    if not home or not others:
+        raise NoSuchUpload
+    # The node where it began knows best; the others are asked when it does not answer.
+    for nodes in ([n for n in others if n.node_id == home], others):
+        for answer in _ask(nodes, "GET", f"{PATH}/{quote(upload_id, safe='')}"):
+            if answer and "ended" in answer:
+                raise NoSuchUpload
+            if answer and "upload" in answer:
+                return _take_over(answer["upload"])
+    raise NoSuchUpload
 
 
-def _learn(upload_id: str, home: str) -> MultipartUpload | None:
-    def question(node: NodeInfo) -> tuple[Record | None, list[UploadedPart]]:
-        return _ask_one(node, upload_id, after=0, limit=0)
-
-    routable = [node for node in cluster_selectors.routable() if not node.is_self]
-    first = [node for node in routable if node.node_id == home]
-    said = ask(question, first, timeout_seconds=ASK_SECONDS)
-    if not any(record for record, _ in said.values()):
-        others = [node for node in routable if node.node_id != home]
-        said |= ask(question, others, timeout_seconds=ASK_SECONDS)
-    records = [record for record, _ in said.values() if record]
-    if not records:
-        members = {node.node_id for node in cluster_selectors.registered_peers()}
-        if home in members and home not in said:
-            raise UploadUnreachable(
-                f"The upload began at the node {home}, which does not answer. Retry when it is "
-                "back."
-            )
-        return None
-    # One that is over is over, whatever the others have not heard yet.
-    return _adopt(max(records, key=_is_over))
+def _take_over(record: Json) -> MultipartUpload:
+    bucket = selectors.find_incarnation(str(record["incarnation"]))
+    if bucket is None:
+        raise NoSuchUpload
+    headers = ObjectHeaders.from_json(record["headers"], record["metadata"], record["tags"])
+    return uploads.adopt_upload(
+        bucket=bucket,
+        new=uploads.NewUpload(
+            key=record["key"],
+            headers=headers,
+            owner=record["owner"],
+            checksum_algorithm=record["checksum_algorithm"],
+            checksum_type=record["checksum_type"],
+        ),
+        upload_id=record["upload_id"],
+        initiated_at=datetime.fromisoformat(record["initiated_at"]),
+    )
 
 
-def _is_over(record: Record) -> bool:
-    return record.get("state") != UploadState.OPEN
+def gather(upload_id: str) -> Gathered:
+    """Return what all members that answer know of an upload."""
+    answers = _ask(_others(), "GET", f"{PATH}/{quote(upload_id, safe='')}")
+    own = describe(upload_id)
+    known = [answer for answer in (own, *answers) if answer]
+    parts: dict[int, PartInfo] = {}
+    arrived: dict[int, datetime] = {}
+    for answer in known:
+        for record, text in answer.get("parts", []):
+            info, uploaded_at = PartInfo.from_json(record), datetime.fromisoformat(text)
+            if info.number not in arrived or uploaded_at > arrived[info.number]:
+                parts[info.number], arrived[info.number] = info, uploaded_at
+    ended = next((answer["ended"] for answer in known if "ended" in answer), None)
+    return Gathered(parts, arrived, None not in answers, ended)
 
 
-def _adopt(record: Record) -> MultipartUpload | None:
-    if _is_over(record) and not record.get("is_confirmed", True):
-        raise UploadSettling
-    return storage.adopt_record(record)
+def gather_list(
+    bucket: Bucket, *, prefix: str, key_marker: str, id_marker: str, limit: int
+) -> list[MultipartUpload]:
+    """Return the uploads of a bucket on all members, by key and id; one more than `limit`."""
+    query = {
+        "incarnation": str(bucket.incarnation),
+        "prefix": prefix,
+        "key_marker": key_marker,
+        "id_marker": id_marker,
+        "limit": limit,
+    }
+    found = {
+        upload.upload_id: upload
+        for upload in selectors.list_uploads(
+            bucket, prefix=prefix, key_marker=key_marker, id_marker=id_marker, limit=limit
+        )
+    }
+    for answer in _ask(_others(), "GET", f"{PATH}?{urlencode(query)}"):
+        for record in (answer or {}).get("uploads", []):
+            if record["upload_id"] not in found and not uploads.find_ended(record["upload_id"]):
+                found[record["upload_id"]] = _shown(bucket, record)
+    ordered = sorted(found.values(), key=lambda upload: (upload.key, upload.upload_id))
+    return ordered[: limit + 1]
 
 
-def gather(upload: MultipartUpload, *, after: int = 0, limit: int = PART_NUMBER_MAX) -> Gathered:
-    """Return the parts of an upload that the members have, above number `after`.
+def _shown(bucket: Bucket, record: Json) -> MultipartUpload:
+    """Return an upload of another node as a row that is not stored."""
+    return MultipartUpload(
+        upload_id=record["upload_id"],
+        bucket=bucket,
+        key=record["key"],
+        owner=record["owner"],
+        initiated_at=datetime.fromisoformat(record["initiated_at"]),
+        headers=record["headers"],
+        checksum_algorithm=record["checksum_algorithm"],
+        checksum_type=record["checksum_type"],
+    )
 
-    Args:
-        upload: The upload; it must be open as far as this node knows.
-        after: Only parts above this number.
-        limit: How many numbers are of interest; 0 to learn only whether the upload is over.
+
+# --- completing and ending -----------------------------------------------------------------------
+
+
+def choose_parts(gathered: Gathered, named: Sequence[tuple[int, str]]) -> tuple[PartInfo, ...]:
+    """Return the parts that complete an upload.
 
     Raises:
-        NoSuchUpload: A member knows that it is over, and now this node does too.
-        UploadSettling: It is being completed.
+        NodesMissing: A part is not known, and a member that may have it does not answer.
+        InvalidPart, InvalidPartOrder, EntityTooSmall: The list does not fit what was uploaded.
     """
-    answers = ask_members(
-        lambda node: _ask_one(node, upload.upload_id, after=after, limit=limit),
-        timeout_seconds=ASK_SECONDS,
-    )
-    for record, _ in answers.said.values():
-        if record is not None and _is_over(record):
-            _adopt(record)
-            raise NoSuchUpload
-    own = identity.load().node_id
-    known = {own: storage.parts_here(upload, after=after, limit=limit)}
-    known |= {node_id: parts for node_id, (_, parts) in answers.said.items()}
-    holders: dict[str, list[str]] = {}
-    unique: dict[tuple[int, str], UploadedPart] = {}
-    for node_id, parts in known.items():
-        for part in parts:
-            unique[part.number, part.node_id] = part
-            holders.setdefault(part.sha256, []).append(node_id)
-    return Gathered(by_number(unique.values()), holders, answers.silent)
-
-
-def fetch(upload: MultipartUpload, parts: Iterable[UploadedPart], gathered: Gathered) -> None:
-    """Bring the bodies of parts that arrived at other nodes to this one, durably.
-
-    Each part that was fetched is kept as a part of this node, so that a request that fails half
-    way and is sent again goes on where it was.
-
-    Raises:
-        UploadUnreachable: No member that can be reached gives the bytes of a part.
-        NoSuchUpload: The upload ended meanwhile.
-    """
-    own = identity.load().node_id
-    others = [node for node in cluster_selectors.routable() if not node.is_self]
-    foreign = [part for part in parts if own not in gathered.holders.get(part.sha256, ())]
-    with ThreadPoolExecutor(FETCHED_AT_ONCE, thread_name_prefix="fetch") as pool:
-        for start in range(0, len(foreign), FETCHED_AT_ONCE):
-            batch = foreign[start : start + FETCHED_AT_ONCE]
-            # What is here already may be collected as unused until a part names it: look again.
-            for part in filter(_is_here, batch):
-                storage.keep_part(upload, part, None)
-            missing = [part for part in batch if not _is_here(part)]
-            futures = [pool.submit(_fetch_one, part, gathered, others) for part in missing]
-            wait(futures)
-            for part, future in zip(missing, futures, strict=True):
-                storage.keep_part(upload, part, future.result())
-
-
-def _is_here(part: UploadedPart) -> bool:
-    return bodies.has_body(part.sha256)
-
-
-def _fetch_one(
-    part: UploadedPart, gathered: Gathered, others: Sequence[NodeInfo]
-) -> blobs.StagedBody:
-    """Return a part's body from a member; touches no database."""
-    holders = gathered.holders.get(part.sha256, ())
-    for node in sorted(others, key=lambda node: node.node_id not in holders):
-        try:
-            with transport.client(node).open_stream(bodies.BLOB_PATH + part.sha256) as chunks:
-                body = blobs.stage(chunks)
-        except transport.PeerError as error:
-            logger.info("part %d is not to be had from %s: %s", part.number, node.node_id, error)
-            continue
-        if body.sha256_hex == part.sha256 and body.size_bytes == part.size_bytes:
-            return body
-        body.discard()
-        logger.warning("%s gave other bytes than those of %s", node.node_id, part.sha256)
-    raise UploadUnreachable(
-        f"No node that can be reached gives the bytes of part {part.number}. Nothing was "
-        "changed. Retry when the others are back."
-    )
-
-
-def tell_ended(record: Record, members: Sequence[str]) -> list[str]:
-    """Tell members that an upload is over; return those that did not hear of it."""
-    body = json.dumps({"record": record}).encode()
-    path = f"{UPLOADS_PATH}{record['upload_id']}"
-
-    def question(node: NodeInfo) -> bool:
-        client = transport.client(node)
-        client.request("POST", path, body=body, timeout_seconds=ASK_SECONDS)
-        return True
-
-    wanted = [n for n in cluster_selectors.routable() if n.node_id in members and not n.is_self]
-    told = ask(question, wanted, timeout_seconds=ASK_SECONDS)
-    return sorted(set(members) - told.keys())
-
-
-def list_page(bucket: Bucket, query: UploadQuery) -> UploadPage:
-    """Return one page of the uploads under way in a bucket, on whichever nodes they began.
-
-    Each member lists the uploads that began at it, and those that began at nobody who is asked.
-    """
-    asked = [node.node_id for node in cluster_selectors.routable()]
-    longer = UploadQuery(
-        prefix=query.prefix,
-        delimiter=query.delimiter,
-        key_marker=query.key_marker,
-        id_marker=query.id_marker,
-        limit=query.limit + 1 if query.limit else 0,
-    )
-    body = json.dumps(
-        {
-            "bucket": bucket.name,
-            "incarnation": str(bucket.incarnation),
-            "query": [longer.prefix, longer.delimiter, longer.key_marker, longer.id_marker],
-            "limit": longer.limit,
-            "asked": asked,
-        }
-    ).encode()
-
-    def question(node: NodeInfo) -> tuple[list[ListedUpload], list[str]]:
-        client = transport.client(node)
-        path = f"{UPLOADS_PATH}list"
-        said = _json(client.request("POST", path, body=body, timeout_seconds=ASK_SECONDS))
-        listed = [ListedUpload.from_json(item) for item in said.get("uploads", ())]
-        return listed, [str(group) for group in said.get("groups", ())]
-
-    answers = ask_members(question, timeout_seconds=ASK_SECONDS)
-    return join_pages([list_here(bucket, longer, asked), *answers.said.values()], query.limit)
-
-
-def list_here(
-    bucket: Bucket, query: UploadQuery, asked: Sequence[str]
-) -> tuple[list[ListedUpload], list[str]]:
-    """Return this node's part of a list for which the members `asked` are asked."""
-    elsewhere = [node_id for node_id in asked if node_id != identity.load().node_id]
-    return upload_lists.list_uploads(bucket, query, homes_elsewhere=elsewhere)
-
-
-def ended_of(upload_ids: Sequence[str]) -> list[dict[str, object]]:
-    """Return this node's records of those uploads that are over and confirmed."""
-    found = MultipartUpload.objects.select_related("bucket").filter(
-        upload_id__in=upload_ids[:ENDED_PER_QUESTION], is_confirmed=True
-    )
-    return [storage.record_json(u) for u in found.exclude(state=UploadState.OPEN)]
-
-
-def drop_ended_copies() -> None:
-    """Ask the nodes at which uploads began whether those known here as open are over."""
-    after = 0
-    while copies := storage.open_copies(after=after, limit=ENDED_PER_QUESTION):
-        after = copies[-1].pk
-        by_home: dict[str, list[str]] = {}
-        for upload in copies:
-            by_home.setdefault(upload.home, []).append(upload.upload_id)
-        for node in cluster_selectors.routable():
-            if node.node_id in by_home and not node.is_self:
-                _drop_ended(node, by_home[node.node_id])
-
-
-def _drop_ended(home: NodeInfo, upload_ids: Sequence[str]) -> None:
-    body = json.dumps({"uploads": upload_ids}).encode()
     try:
-        said = _json(transport.client(home).request("POST", f"{UPLOADS_PATH}ended", body=body))
-        for record in said.get("ended", ()):
-            storage.adopt_record(record)
-    except (transport.PeerError, ValueError) as error:
-        logger.info("%s does not say which uploads are over: %s", home.node_id, error)
+        return uploads.choose_parts(gathered.parts, named)
+    except InvalidPart:
+        if gathered.is_whole:
+            raise
+        raise NodesMissing from None
+
+
+def bring_here(parts: Sequence[PartInfo], *, is_sealed: bool) -> None:
+    """Copy the bodies of parts that other nodes hold, so that this node has them all.
+
+    Raises:
+        BodyMissing: No reachable node holds one of them.
+        StorageFull: This node's disk does not take them.
+    """
+    for part in parts:
+        stored_bytes = sealed_size(part.size_bytes) if is_sealed else part.size_bytes
+        if not part.size_bytes and not is_sealed:
+            continue
+        if bodies.has_body(part.sha256):
+            continue
+        body = blobs.stage(bodies.open_one(part.sha256, stored_bytes, 0, stored_bytes))
+        if body.sha256_hex != part.sha256:
+            body.discard()
+            raise InvalidPart(f"Part {part.number} arrived damaged. Complete the upload again.")
+        if body.inline is not None:
+            data = body.inline
+            commit.run(lambda s=part.sha256, d=data: rows.upsert_inline(s, d))  # type: ignore[misc]
+        body.install()
+
+
+def tell_ended(upload_id: str, outcome: UploadOutcome, result: Mapping[str, Any]) -> None:
+    """Tell the other members that an upload is over; one that does not hear it asks later."""
+    body = json.dumps({"outcome": outcome, "result": dict(result)}).encode()
+    _ask(_others(), "POST", f"{PATH}/{quote(upload_id, safe='')}", body)
+
+
+def hear_ended(upload_id: str, outcome: str, result: Mapping[str, Any]) -> None:
+    """Take in that an upload is over."""
+    try:
+        commit.run(lambda: uploads.end_upload(upload_id, UploadOutcome(outcome), result))
+    except NoSuchUpload:
+        # It ended here in another way at the same time; both nodes keep their word to their client.
+        return
+
+
+def drop_stale() -> None:
+    """Forget uploads that ended elsewhere while this node did not listen, and old ends."""
+    now = clock.utcnow()
+    uploads.forget_ended(before=now - ENDED_KEPT)
+    own = identity.load().node_id
+    by_id = {node.node_id: node for node in _others()}
+    for upload in MultipartUpload.objects.filter(initiated_at__lt=now - STALE_AFTER):
+        home = by_id.get(ids.upload_home(upload.upload_id))
+        if home is None or home.node_id == own:
+            continue
+        [answer] = _ask([home], "GET", f"{PATH}/{quote(upload.upload_id, safe='')}")
+        if answer is None or "upload" in answer:
+            continue
+        ended = answer.get("ended", {"outcome": UploadOutcome.ABORTED, "result": {}})
+        hear_ended(upload.upload_id, ended["outcome"], ended["result"])

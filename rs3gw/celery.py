@@ -32,7 +32,7 @@ def make_app(name: str) -> Celery:
     """
     application = Celery(name, set_as_current=name == MAIN)
     application.conf.update(_configuration())
-    application.autodiscover_tasks(["cluster", "replication", "rs3gw.storage"])
+    application.autodiscover_tasks(["cluster", "replication", "rs3gw.storage", "rs3gw.s3"])
     return application
 
 
@@ -74,8 +74,12 @@ def _configuration() -> dict[str, object]:
                 "replication.tasks.sweep", "replicate", settings.RS3GW_SWEEP_INTERVAL_SECONDS
             ),
             "trim-log": _tick("replication.tasks.trim_log", "maintain", 60.0),
-            "settle-uploads": _tick("replication.tasks.settle_uploads", "maintain", 60.0),
             "collect-bodies": _tick("rs3gw.storage.tasks.collect_unused_blobs", "maintain", 300.0),
+            "expire-objects": _tick(
+                "rs3gw.s3.tasks.expire_objects",
+                "maintain",
+                settings.RS3GW_LIFECYCLE_INTERVAL_SECONDS,
+            ),
         },
     }
 

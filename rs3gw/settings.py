@@ -36,6 +36,15 @@ RS3GW_DATA_DIR = Path(envstr("RS3GW_DATA_DIR", str(BASE_DIR / "data"))).resolve(
 RS3GW_BIND_ADDR = envstr(
     "RS3GW_BIND_ADDR", "127.0.0.1:9000", pattern=_HOST_PORT, allowed=_HOST_PORT_ALLOWED
 )
+RS3GW_TLS_CERT = envstr("RS3GW_TLS_CERT")
+RS3GW_TLS_KEY = envstr("RS3GW_TLS_KEY")
+if bool(RS3GW_TLS_CERT) != bool(RS3GW_TLS_KEY):
+    raise SettingError(
+        "RS3GW_TLS_KEY" if RS3GW_TLS_CERT else "RS3GW_TLS_CERT",
+        "",
+        "a certificate and its key belong together: give both RS3GW_TLS_CERT and RS3GW_TLS_KEY, "
+        "or neither",
+    )
 RS3GW_REGION = envstr("RS3GW_REGION", "us-east-1", pattern=_NAME, allowed=_NAME_ALLOWED)
 RS3GW_S3_DOMAIN = envstr("RS3GW_S3_DOMAIN")
 RS3GW_PUBLIC_URL = envstr("RS3GW_PUBLIC_URL", pattern=r"https?://\S+")
@@ -50,6 +59,10 @@ RS3GW_OBJECT_SIZE_MAX_BYTES = envsize(
     "RS3GW_OBJECT_SIZE_MAX", 5 * 2**30, minimum=1, maximum=5 * 2**40
 )
 RS3GW_BLOB_GRACE_SECONDS = envduration("RS3GW_BLOB_GRACE", 3600, minimum=0, maximum=30 * 86_400)
+RS3GW_LIFECYCLE_DAY_SECONDS = envint(
+    "RS3GW_LIFECYCLE_DAY_SECONDS", 86_400, minimum=1, maximum=86_400
+)
+RS3GW_KEYRING = envsecret("RS3GW_KEYRING", bytes_min=32)
 RS3GW_METRICS_TOKEN = envsecret("RS3GW_METRICS_TOKEN")
 RS3GW_LOG_LEVEL = envchoice(
     "RS3GW_LOG_LEVEL", "info", {"debug", "info", "warning", "error"}
@@ -262,13 +275,15 @@ SESSION_COOKIE_SAMESITE = "Strict"
 SESSION_COOKIE_NAME = f"rs3gw_session_{RS3GW_BIND_ADDR.rpartition(':')[2]}"
 CSRF_COOKIE_NAME = f"rs3gw_csrf_{RS3GW_BIND_ADDR.rpartition(':')[2]}"
 SESSION_COOKIE_AGE = 12 * 3600
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = RS3GW_PUBLIC_URL.startswith("https://")
+_is_https_public = RS3GW_PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _is_https_public or bool(RS3GW_TLS_CERT)
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-if RS3GW_PUBLIC_URL.startswith("https://"):
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+if SESSION_COOKIE_SECURE:
     SECURE_HSTS_SECONDS = 31_536_000
+if _is_https_public and not RS3GW_TLS_CERT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -333,6 +348,7 @@ LOGGING = {
     },
 }
 
+RS3GW_LIFECYCLE_INTERVAL_SECONDS = max(1.0, min(3600.0, RS3GW_LIFECYCLE_DAY_SECONDS / 4))
 RS3GW_HEARTBEAT_INTERVAL = timedelta(seconds=RS3GW_HEARTBEAT_INTERVAL_SECONDS)
 RS3GW_HEARTBEAT_TIMEOUT = timedelta(seconds=RS3GW_HEARTBEAT_TIMEOUT_SECONDS)
 RS3GW_GOSSIP_INTERVAL = timedelta(seconds=RS3GW_GOSSIP_INTERVAL_SECONDS)

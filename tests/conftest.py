@@ -16,11 +16,13 @@ def _fresh_node(request):
     from cluster import conf, selectors
     from cluster.services import observer
     from rs3gw.common import identity
+    from rs3gw.s3 import bucket_config
     from rs3gw.storage import services
 
     for forget in (conf.forget, selectors.forget, observer.forget):
         forget()
     services.shard_count.cache_clear()
     identity.load.cache_clear()
+    bucket_config._kept.clear()
     for name in ("blobs", "trash", "incoming"):
         shutil.rmtree(DATA_DIR / name, ignore_errors=True)

@@ -81,9 +81,11 @@ def test_every_management_command_is_documented():
 
 
 def test_every_make_target_in_a_document_exists():
-    targets = set(re.findall(r"^([a-z-]+):", text_of("Makefile"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9-]+):", text_of("Makefile"), re.MULTILINE))
     for path in DOCUMENTS:
-        named = re.findall(r"(?:^|`)make ([a-z-]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        named = re.findall(
+            r"(?:^|`)make ([a-z0-9-]+)", path.read_text(encoding="utf-8"), re.MULTILINE
+        )
         assert set(named) - targets == set(), path
 
 
@@ -116,3 +118,17 @@ def test_decision_records_are_numbered_without_gaps():
     names = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("*.md"))
     numbers = [int(name[:4]) for name in names]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_every_operation_of_s3_is_in_the_compatibility_table():
+    from rs3gw.s3.core.actions import ACTIONS
+    from rs3gw.s3.operations import OPERATIONS
+
+    rows = re.findall(
+        r"^\| ([A-Z]\w+) \| (yes|partly|no) \|", text_of("docs/s3-compatibility.md"), re.MULTILINE
+    )
+    answers = dict(rows)
+    assert len(answers) == len(rows)
+    built = set(OPERATIONS) | {"ListObjectsV2"}
+    assert {name for name, answer in answers.items() if answer != "no"} == built
+    assert set(answers) - set(ACTIONS) == set()

@@ -15,9 +15,10 @@ from all lives of a name and the objects in them, so nodes that know the same se
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import chain
 
 from rs3gw.common.vector_clock import VectorClock
-from rs3gw.storage.core.siblings import Sibling, Stamp, join, winner
+from rs3gw.storage.core.siblings import Sibling, Stamp, join, latest
 
 CONFLICT_SUFFIX_CHARS = 6
 
@@ -122,11 +123,12 @@ def visible(siblings: Iterable[Sibling], seen: Mapping[int, int]) -> Sibling | N
         siblings: Values of the key in all lives of a family.
         seen: What the family's deletes had seen; it competes with nothing.
     """
-    joined: tuple[Sibling, ...] = ()
+    joined: dict[str, tuple[Sibling, ...]] = {}
     for sibling in siblings:
         if sibling.stamp.seq > seen.get(sibling.stamp.actor, 0):
-            joined = join(joined, sibling).siblings
-    best = winner(joined)
+            version = joined.get(sibling.version_id, ())
+            joined[sibling.version_id] = join(version, sibling).siblings
+    best = latest(chain.from_iterable(joined.values()))
     return None if best is None or best.is_tombstone else best
 
 

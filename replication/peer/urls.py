@@ -11,7 +11,6 @@ urlpatterns = [
     path("registers", views.registers),
     path("blobs/wanted", views.blobs_wanted),
     path("blob/<str:sha256>", views.blob),
-    path("uploads/list", uploads.listed),
-    path("uploads/ended", uploads.ended),
-    path("uploads/<str:upload_id>", uploads.one),
+    path("uploads", uploads.uploads_of_bucket),
+    path("uploads/<str:upload_id>", uploads.upload),
 ]

@@ -7,6 +7,7 @@ from replication.services.buckets import (
     delete_bucket,
     delete_bucket_setting,
     get_bucket_setting,
+    get_bucket_settings,
     put_bucket_setting,
 )
 from replication.services.control import (
@@ -25,20 +26,30 @@ from replication.services.lanes import (
     retry_parked,
     skip_parked,
 )
-from replication.services.objects import copy_object, delete_object, put_object
-from replication.services.uploads import (
-    Completed,
+from replication.services.objects import (
+    Completion,
+    Deleted,
     abort_upload,
     complete_upload,
-    create_upload,
+    completed_before,
+    copy_object,
+    delete_object,
     find_upload,
-    list_parts,
-    list_uploads,
-    put_part,
+    gather_parts,
+    gather_uploads,
+    put_object,
+    set_attribute,
 )
+from rs3gw.storage.uploads import NewUpload, create_upload, put_part
 
 __all__ = [
-    "Completed",
+    "Completion",
+    "Deleted",
+    "NewUpload",
+    "completed_before",
+    "find_upload",
+    "gather_parts",
+    "gather_uploads",
     "abort_upload",
     "complete_upload",
     "copy_object",
@@ -50,10 +61,8 @@ __all__ = [
     "delete_region",
     "delete_register",
     "delete_rule",
-    "find_upload",
     "get_bucket_setting",
-    "list_parts",
-    "list_uploads",
+    "get_bucket_settings",
     "local_file",
     "new_pairing_key",
     "open_body",
@@ -68,5 +77,6 @@ __all__ = [
     "retry_parked",
     "save_region",
     "save_rule",
+    "set_attribute",
     "skip_parked",
 ]

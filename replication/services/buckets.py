@@ -14,10 +14,33 @@ from rs3gw.storage.core.siblings import Stamp
 from rs3gw.storage.errors import BucketAlreadyExists, BucketAlreadyOwnedByYou, BucketNotEmpty
 from rs3gw.storage.models import Bucket, MultipartUpload
 
+# The specification gave two settings kinds of their own; the others share a pair.
 SETTING_KINDS = {
     "policy": (EventKind.PUT_BUCKET_POLICY, EventKind.DELETE_BUCKET_POLICY),
     "tagging": (EventKind.PUT_BUCKET_TAGGING, EventKind.DELETE_BUCKET_TAGGING),
 }
+OTHER_KINDS = (EventKind.PUT_BUCKET_SETTING, EventKind.DELETE_BUCKET_SETTING)
+TEXT_FIELDS = {"policy": "policy", "tagging": "tags"}
+SETTINGS = frozenset(
+    {
+        "accelerate",
+        "acl",
+        "cors",
+        "encryption",
+        "lifecycle",
+        "logging",
+        "notification",
+        "object_lock",
+        "ownership",
+        "policy",
+        "public_access_block",
+        "replication",
+        "request_payment",
+        "tagging",
+        "versioning",
+        "website",
+    }
+)
 
 
 def setting_scope(bucket: Bucket) -> str:
@@ -102,8 +125,15 @@ def get_bucket_setting(bucket: Bucket, name: str) -> str | None:
     return None if value is None else str(value["text"])
 
 
+def get_bucket_settings(bucket: Bucket) -> dict[str, str]:
+    """Return the texts of all of a bucket's settings by name."""
+    scopes = [setting_scope(life) for life in bucket_state.lives_that_count(bucket)]
+    found = registers.read_all(scopes)
+    return {name: str(value["text"]) for name, value in found.items()}
+
+
 def put_bucket_setting(*, bucket: Bucket, name: str, value: str, author: str = "") -> None:
-    """Set a bucket's `policy` or `tagging`; the text is returned byte for byte.
+    """Set one of a bucket's `SETTINGS`; the text is returned byte for byte.
 
     Raises:
         ControlError: There is no setting of that name.
@@ -113,7 +143,7 @@ def put_bucket_setting(*, bucket: Bucket, name: str, value: str, author: str = "
 
 
 def delete_bucket_setting(*, bucket: Bucket, name: str, author: str = "") -> None:
-    """Remove a bucket's `policy` or `tagging`; harmless when there is none.
+    """Remove one of a bucket's `SETTINGS`; harmless when there is none.
 
     Raises:
         ControlError: There is no setting of that name.
@@ -123,11 +153,11 @@ def delete_bucket_setting(*, bucket: Bucket, name: str, author: str = "") -> Non
 
 
 def _change_setting(bucket: Bucket, name: str, value: registers.Value, author: str) -> None:
-    if name not in SETTING_KINDS:
+    if name not in SETTINGS:
         raise ControlError(f"A bucket has no setting {name!r}.")
     engine.preflight()
     shard = storage.shard_of(bucket.name, "")
-    put_kind, delete_kind = SETTING_KINDS[name]
+    put_kind, delete_kind = SETTING_KINDS.get(name, OTHER_KINDS)
 
     def change() -> ReplicationEvent:
         stamp, position = rows.take_stamp(shard, clock.now_ms())
@@ -135,7 +165,9 @@ def _change_setting(bucket: Bucket, name: str, value: registers.Value, author: s
         kind = delete_kind if value is None else put_kind
         payload: dict[str, object] = {"author": author}
         if value is not None:
-            payload["policy" if name == "policy" else "tags"] = value["text"]
+            payload[TEXT_FIELDS.get(name, "text")] = value["text"]
+        if name not in SETTING_KINDS:
+            payload["name"] = name
         event = bucket_event(kind, bucket, stamp, payload)
         outbox.append(event, shard=shard, position=position)
         return event

@@ -1,24 +1,38 @@
 """Writes of objects, as the S3 endpoint makes them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from django.conf import settings
 
 from cluster import selectors as cluster_selectors
-from replication import bucket_state, engine, outbox
-from replication.entries import entry_event
-from rs3gw.common import clock, identity
-from rs3gw.storage import commit, rows, selectors
+from replication import bucket_state, engine, outbox, uploads
+from replication.core.events import ReplicationEvent
+from replication.entries import attribute_event, entry_event
+from rs3gw.common import clock, identity, ids
+from rs3gw.storage import attributes, commit, rows, selectors
 from rs3gw.storage import services as storage
+from rs3gw.storage.attributes import VersionDot
 from rs3gw.storage.blobs import StagedBody
-from rs3gw.storage.core.etag import multipart_etag
+from rs3gw.storage.core.attributes import Attribute, applied
 from rs3gw.storage.core.objects import NULL_VERSION, Entry, ObjectHeaders, PartInfo
-from rs3gw.storage.errors import NoSuchBucket
-from rs3gw.storage.models import Bucket, BucketState, MultipartUpload
-from rs3gw.storage.uploads import headers_of
+from rs3gw.storage.errors import NoSuchBucket, NoSuchKey, NoSuchUpload
+from rs3gw.storage.models import Bucket, BucketState, MultipartUpload, UploadOutcome
+from rs3gw.storage.uploads import (
+    end_upload,
+    find_ended,
+    multipart_entry,
+)
 
 Condition = Callable[[Entry | None], None]
+# Called in the transaction: with the bucket, to refuse; with entry and bucket, to settle both.
+Check = Callable[[Bucket], None]
+Make = Callable[[Entry, Bucket], Entry]
+
+find_upload = uploads.find
+gather_parts = uploads.gather
+gather_uploads = uploads.gather_list
 
 
 def put_object(
@@ -55,7 +69,7 @@ def put_object(
         checksums=dict(body.checksums if checksums is None else checksums),
         checksum_type="FULL_OBJECT" if body.checksums else "",
     )
-    return _commit_entry(bucket, entry, inline=body.inline, condition=condition)
+    return _commit_entry(bucket, entry, inline=body.inline, check=_meets(condition, key))
 
 
 def copy_object(
@@ -81,46 +95,107 @@ def copy_object(
         checksum_type=source.checksum_type,
         parts=source.parts,
     )
-    return _commit_entry(bucket, entry, condition=condition)
+    return _commit_entry(bucket, entry, check=_meets(condition, key))
 
 
-def commit_upload(
-    *,
-    upload: MultipartUpload,
-    parts: Sequence[PartInfo],
-    checksums: Mapping[str, str],
-    finish: Callable[[Entry], None],
-    condition: Condition | None = None,
-) -> Entry:
-    """Make an object of the parts of an upload, whose bodies are all here.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What a client says of the object that its upload becomes.
 
-    Args:
-        upload: The upload.
-        parts: In the order of their bytes.
-        checksums: Checksums of the whole object, by algorithm.
-        finish: Called in the transaction with the stored entry; raises to refuse the write.
+    Attributes:
+        parts: (number, entity tag without quotes), ascending.
+        checksums: Given the chosen parts, returns algorithm and base64 digest of the whole and
+            the type, or raises to refuse.
         condition: As in `put_object`.
+    """
+
+    parts: Sequence[tuple[int, str]]
+    checksums: Callable[[tuple[PartInfo, ...]], tuple[Mapping[str, str], str]]
+    condition: Condition | None = None
+
+
+def complete_upload(*, upload: MultipartUpload, completion: Completion) -> Entry:
+    """Make an object of the parts of an upload, wherever they are; the upload is over then.
 
     Raises:
-        NoSuchBucket: The bucket was deleted in the meantime.
+        InvalidPart, InvalidPartOrder, EntityTooSmall: The list does not fit what was uploaded.
+        NodesMissing, BodyMissing: A part may lie on a node that does not answer.
+        NoSuchUpload: It was completed or aborted in the meantime.
         WriteIndeterminate: Stored here, but too few nodes confirmed it in time.
     """
-    entry = upload_entry(upload, parts, checksums)
-    return _commit_entry(upload.bucket, entry, condition=condition, also=finish)
-
-
-def upload_entry(
-    upload: MultipartUpload, parts: Sequence[PartInfo], checksums: Mapping[str, str]
-) -> Entry:
-    """Return the entry of a complete upload, before it is stored."""
-    return replace(
-        _new_entry(upload.bucket, upload.key, headers_of(upload)),
-        etag=multipart_etag([part.etag for part in parts]),
-        size_bytes=sum(part.size_bytes for part in parts),
-        checksums=dict(checksums),
-        checksum_type=upload.checksum_type if checksums else "",
-        parts=tuple(parts),
+    gathered = uploads.gather(upload.upload_id)
+    if gathered.ended is not None:
+        raise NoSuchUpload
+    chosen = uploads.choose_parts(gathered, completion.parts)
+    checksums, checksum_type = completion.checksums(chosen)
+    entry = replace(
+        multipart_entry(upload, chosen), checksums=dict(checksums), checksum_type=checksum_type
     )
+    uploads.bring_here(chosen, is_sealed=bool(entry.headers.encryption))
+    result: dict[str, object] = {}
+
+    def end(stored: Entry) -> None:
+        if find_ended(upload.upload_id) is not None:
+            raise NoSuchUpload
+        result.update(_completed(stored))
+        end_upload(upload.upload_id, UploadOutcome.COMPLETED, result)
+
+    try:
+        stored = _commit_entry(
+            upload.bucket, entry, check=_meets(completion.condition, upload.key), also=end
+        )
+    finally:
+        if result:
+            uploads.tell_ended(upload.upload_id, UploadOutcome.COMPLETED, result)
+    return stored
+
+
+def _completed(entry: Entry) -> dict[str, object]:
+    """Return what a client hears again that repeats its request."""
+    return {
+        "key": entry.key,
+        "etag": entry.etag,
+        "version_id": entry.version_id,
+        "checksums": dict(entry.checksums),
+        "checksum_type": entry.checksum_type,
+        "encryption": dict(entry.headers.encryption),
+    }
+
+
+def completed_before(upload_id: str) -> Mapping[str, Any] | None:
+    """Return how an upload was completed, here or on another node; None when it was not."""
+    ended = find_ended(upload_id)
+    if ended is not None:
+        return ended.result if ended.outcome == UploadOutcome.COMPLETED else None
+    found = uploads.gather(upload_id).ended
+    if found is None or found["outcome"] != UploadOutcome.COMPLETED:
+        return None
+    result: Mapping[str, Any] = found["result"]
+    return result
+
+
+def abort_upload(*, upload: MultipartUpload) -> None:
+    """Abort an upload on every node; its bodies are collected later.
+
+    Raises:
+        NoSuchUpload: It was completed in the meantime.
+    """
+    commit.run(lambda: end_upload(upload.upload_id, UploadOutcome.ABORTED, {}))
+    uploads.tell_ended(upload.upload_id, UploadOutcome.ABORTED, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What a delete did.
+
+    Attributes:
+        version_id: The version that was deleted, or the delete marker that was written; None
+            where there are no versions to speak of.
+        is_delete_marker: That version is, or was, a delete marker.
+    """
+
+    version_id: str | None = None
+    is_delete_marker: bool = False
 
 
 def delete_object(
@@ -129,26 +204,106 @@ def delete_object(
     key: str,
     version_id: str | None = None,
     condition: Condition | None = None,
-) -> Entry | None:
-    """Delete a key by writing a tombstone, which carries the delete to the other nodes.
+) -> Deleted:
+    """Delete a key, or one version of it.
 
-    A key that this node does not hold gets one too when there are other nodes: the object may
-    have been acknowledged elsewhere and not have arrived here yet.
+    Without a version id, a bucket with versions gets a delete marker. Anything else is deleted by
+    a tombstone, which carries the delete to the other nodes; a key that this node does not hold
+    gets one too when there are other nodes: the object may have been acknowledged elsewhere and
+    not have arrived here yet.
 
-    Returns:
-        The tombstone, or None when there was nothing to delete and nobody to tell.
+    Args:
+        bucket: Where from.
+        key: What.
+        version_id: Which version; None for the key.
+        condition: Called in the transaction with the version that would be deleted or hidden, or
+            None; raises to refuse the delete.
 
     Raises:
         NoSuchBucket: The bucket was deleted in the meantime.
         WriteIndeterminate: Stored here, but too few nodes confirmed it in time.
     """
-    if version_id not in (None, NULL_VERSION):
-        return None
     has_peers = bool(cluster_selectors.registered_peers())
-    if condition is None and not has_peers and not rows.read_siblings(bucket.pk, key):
-        return None
-    entry = replace(_new_entry(bucket, key, ObjectHeaders()), is_tombstone=True)
-    return _commit_entry(bucket, entry, condition=condition)
+    is_plain = not bucket.versioning
+    is_known = has_peers or not is_plain or bool(rows.read_siblings(bucket.pk, key))
+    if condition is None and not is_known:
+        return Deleted(version_id)
+    found: list[Entry | None] = []
+
+    def check(current: Bucket) -> None:
+        found[:] = [selectors.find_version(current, key, version_id)]
+        if condition is not None:
+            condition(found[0])
+
+    entry = _new_entry(bucket, key, ObjectHeaders(owner=bucket.owner))
+    stored = _commit_entry(bucket, entry, make=_deleting(version_id), check=check)
+    if version_id is not None:
+        was_marker = found[0] is not None and found[0].is_delete_marker
+        return Deleted(version_id, was_marker)
+    return (
+        Deleted(stored.version_id, is_delete_marker=True) if stored.is_delete_marker else Deleted()
+    )
+
+
+def _deleting(version_id: str | None) -> Make:
+    def make(entry: Entry, bucket: Bucket) -> Entry:
+        if version_id is not None:
+            return replace(entry, version_id=version_id, is_tombstone=True)
+        if not bucket.versioning:
+            return replace(entry, is_tombstone=True)
+        return replace(_versioned(entry, bucket), is_delete_marker=True)
+
+    return make
+
+
+def set_attribute(
+    *,
+    bucket: Bucket,
+    key: str,
+    version_id: str | None,
+    name: str,
+    value: Callable[[Entry], Mapping[str, Any]],
+) -> Entry:
+    """Change the tags, the access list, the retention or the legal hold of a version.
+
+    Args:
+        bucket: Where it is.
+        key: Its key.
+        version_id: Which version; None for the newest.
+        name: One of `rs3gw.storage.core.attributes.NAMES`.
+        value: Called in the transaction with the version; returns the new value, or raises.
+
+    Returns:
+        The version as it is now.
+
+    Raises:
+        NoSuchKey: It was deleted in the meantime.
+        NoSuchBucket, WriteIndeterminate: As in `put_object`.
+    """
+    shard = storage.shard_of(bucket.name, key)
+
+    def change() -> tuple[Entry, ReplicationEvent]:
+        stamp, position = rows.take_stamp(shard, clock.now_ms())
+        current = _still_there(bucket)
+        entry = selectors.find_entry(current, key, version_id)
+        if entry is None:
+            raise NoSuchKey
+        attribute = Attribute(name, value(entry), stamp)
+        changed = replace(entry, headers=applied(entry.headers, [attribute]))
+        attributes.write(VersionDot(entry.actor, entry.seq), attribute)
+        event = attribute_event(
+            changed,
+            current,
+            attribute,
+            origin_node=identity.load().node_id,
+            origin_region=settings.RS3GW_REGION,
+        )
+        outbox.append(event, shard=shard, position=position)
+        return changed, event
+
+    entry, event = commit.run(change)
+    engine.complete(event, shard=shard)
+    return entry
 
 
 def _new_entry(bucket: Bucket, key: str, headers: ObjectHeaders) -> Entry:
@@ -164,25 +319,47 @@ def _new_entry(bucket: Bucket, key: str, headers: ObjectHeaders) -> Entry:
     )
 
 
+def _versioned(entry: Entry, bucket: Bucket) -> Entry:
+    """Return a new version with the id that its bucket asks for."""
+    is_enabled = bucket.versioning == "Enabled"
+    return replace(entry, version_id=ids.new_version_id() if is_enabled else NULL_VERSION)
+
+
+def _still_there(bucket: Bucket) -> Bucket:
+    """Return a bucket as it is now, inside the transaction that changes something in it."""
+    current = selectors.find_bucket(bucket.name)
+    # Another row than before when the bucket turned out to be one with another node's.
+    if current is None or current.owner != bucket.owner:
+        raise NoSuchBucket(f"The bucket {bucket.name!r} does not exist.")
+    return current
+
+
+def _meets(condition: Condition | None, key: str) -> Check:
+    """Return the check that a write's condition holds for what it would replace."""
+
+    def check(bucket: Bucket) -> None:
+        if condition is not None:
+            condition(selectors.find_entry(bucket, key))
+
+    return check
+
+
 def _commit_entry(
     bucket: Bucket,
     entry: Entry,
     *,
+    check: Check,
+    make: Make = _versioned,
     inline: bytes | None = None,
-    condition: Condition | None = None,
     also: Callable[[Entry], None] | None = None,
 ) -> Entry:
     shard = storage.shard_of(bucket.name, entry.key)
 
-    def change() -> tuple[Entry, outbox.LogEntry]:
+    def change() -> tuple[Entry, ReplicationEvent]:
         stamp, position = rows.take_stamp(shard, clock.now_ms())
-        current = selectors.find_bucket(bucket.name)
-        # Another row than before when the bucket turned out to be one with another node's.
-        if current is None or current.owner != bucket.owner:
-            raise NoSuchBucket(f"The bucket {bucket.name!r} does not exist.")
-        if condition is not None:
-            condition(selectors.find_entry(current, entry.key))
-        here = replace(entry, bucket_id=current.pk)
+        current = _still_there(bucket)
+        check(current)
+        here = make(replace(entry, bucket_id=current.pk), current)
         stored = storage.write_entry(here, stamp=stamp, inline=inline)
         if also is not None:
             also(stored)
@@ -190,8 +367,8 @@ def _commit_entry(
         if current.state == BucketState.DELETE_CONFLICT:
             bucket_state.settle(bucket_state.base_name(current))
         outbox.append(event, shard=shard, position=position)
-        return stored, outbox.LogEntry(0, shard, position, event)
+        return stored, event
 
-    stored, logged = commit.run(change)
-    engine.complete(logged.event, shard=shard, inline=inline)
+    stored, event = commit.run(change)
+    engine.complete(event, shard=shard, inline=inline)
     return stored

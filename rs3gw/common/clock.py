@@ -36,8 +36,3 @@ def utcnow() -> datetime:
 def from_ms(milliseconds: int) -> datetime:
     """Return the aware UTC datetime that lies `milliseconds` after 1970-01-01."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def to_ms(moment: datetime) -> int:
-    """Return how many milliseconds after 1970-01-01 UTC an aware datetime lies."""
-    return round(moment.timestamp() * 1000)

@@ -1,7 +1,6 @@
 """Identifiers that this node mints."""
 
 import base64
-import binascii
 import secrets
 import string
 import uuid
@@ -10,8 +9,6 @@ from rs3gw.common import clock
 
 SHARD_BITS = 8
 ACTOR_BITS = 63
-UPLOAD_ID_CHARACTERS_MAX = 128
-_UPLOAD_RANDOM_BYTES = 10
 _KEY_ALPHABET = string.ascii_uppercase + string.digits
 _SECRET_ALPHABET = string.ascii_letters + string.digits
 
@@ -48,28 +45,31 @@ def new_access_key_id() -> str:
     return "RS" + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(18))
 
 
+def new_canonical_id() -> str:
+    """Return a random canonical user id: 64 hexadecimal digits, as Amazon's look."""
+    return secrets.token_hex(32)
+
+
 def new_secret_key() -> str:
     """Return a 40-character secret access key of 238 random bits."""
     return "".join(secrets.choice(_SECRET_ALPHABET) for _ in range(40))
 
 
-def new_upload_id(node_id: str) -> str:
-    """Return an upload id that says at which node the upload began.
+def new_version_id() -> str:
+    """Return the id of an object version: 32 random hexadecimal digits."""
+    return secrets.token_hex(16)
 
-    Later ids of one node sort after earlier ones: 48 bits of milliseconds, 80 random bits and
-    the node's name, in an alphabet that keeps the order and needs no escaping in a URL.
-    """
-    moment = (clock.now_ms() & (2**48 - 1)).to_bytes(6, "big")
-    data = moment + secrets.token_bytes(_UPLOAD_RANDOM_BYTES) + node_id.encode()
-    return base64.b32hexencode(data).decode().rstrip("=").lower()
+
+def new_upload_id(node_id: str) -> str:
+    """Return an upload id that names the node where the upload began."""
+    raw = secrets.token_bytes(16) + node_id.encode()
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def upload_home(upload_id: str) -> str:
-    """Return the name of the node at which an upload began, "" when no node made this id."""
-    if not upload_id.isascii() or len(upload_id) > UPLOAD_ID_CHARACTERS_MAX:
-        return ""
+    """Return the node that an upload id names, "" when it names none."""
     try:
-        padded = upload_id.upper() + "=" * (-len(upload_id) % 8)
-        return base64.b32hexdecode(padded)[6 + _UPLOAD_RANDOM_BYTES :].decode()
-    except (binascii.Error, UnicodeDecodeError):
+        raw = base64.urlsafe_b64decode(upload_id + "=" * (-len(upload_id) % 4))
+        return raw[16:].decode("ascii")
+    except ValueError:
         return ""

@@ -55,6 +55,20 @@ def unseal_from_cluster(token: str, *, purpose: str) -> bytes:
     return _unseal(_cluster_master(), token, purpose)
 
 
+def seal_with(secret: str, plaintext: bytes, *, purpose: str) -> str:
+    """Seal something for whoever shares this secret."""
+    return _seal(secret, plaintext, purpose)
+
+
+def unseal_with(secret: str, token: str, *, purpose: str) -> bytes:
+    """Open what `seal_with` made.
+
+    Raises:
+        SealError: The text was changed, or sealed with another secret.
+    """
+    return _unseal(secret, token, purpose)
+
+
 def _cluster_master() -> str:
     # A node without a cluster still logs its changes; they can only be read by itself.
     return settings.RS3GW_CLUSTER_SECRET or settings.SECRET_KEY

@@ -49,6 +49,7 @@ _SECTIONS = (
         (
             ("Buckets", "admin:storage_bucket_changelist", "bucket"),
             ("Objects", "admin:storage_objectversion_changelist", "object"),
+            ("Accounts and users", "admin:s3_s3user_changelist", "people"),
             ("Access keys", "admin:s3_accesskey_changelist", "key"),
         ),
     ),

@@ -1,9 +1,18 @@
 """Who is asking: an S3 request to an access key."""
 
+import base64
+import hashlib
+import hmac
+import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
 
 from rs3gw.common import clock, secretbox
+from rs3gw.s3 import directory
 from rs3gw.s3.core import sigv4
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.request import S3Request
@@ -12,6 +21,8 @@ from rs3gw.storage import rows
 
 CACHE_KEYS_MAX = 10_000
 SERVICE = "s3"
+_PAYLOAD_HASH = re.compile(r"[0-9a-fA-F]{64}|STREAMING-[A-Z0-9-]+")
+CLASSIC_REGION = "us-east-1"
 _FIND = (
     "SELECT sealed_secret, owner, is_enabled, revision FROM s3_accesskey WHERE access_key_id = %s"
 )
@@ -19,19 +30,35 @@ _FIND = (
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A proven caller.
+    """A proven caller, or nobody.
 
     Attributes:
-        access_key_id: The key that signed.
-        owner: The account it belongs to.
+        access_key_id: The key that signed; "" for an anonymous request.
+        user_id: The user it belongs to.
+        owner: The account that the user acts for, and that owns what it makes.
         signing_key: Key of the request's scope, for the signatures of chunks.
         claim: What the request claimed; proven now.
     """
 
     access_key_id: str
+    user_id: str
     owner: str
     signing_key: bytes
     claim: sigv4.Claim
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nobody signed."""
+        return not self.access_key_id
+
+
+ANONYMOUS = Identity(
+    "",
+    "",
+    "",
+    b"",
+    sigv4.Claim(access_key_id="", scope="", signed_headers=(), signature="", amz_date=""),
+)
 
 
 _secrets: dict[tuple[str, int], str] = {}
@@ -39,23 +66,44 @@ _signing_keys: dict[tuple[str, int, str], bytes] = {}
 _lock = threading.Lock()
 
 
-def authenticate(request: S3Request) -> Identity:
-    """Return who signed a request.
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """An access key that may be used, and whose it is."""
 
-    Raises:
-        S3Error: It is not signed, too old, signed by an unknown or revoked key, or wrongly.
-    """
-    claim = _claim(request)
-    row = rows.fetch_one(_FIND, (claim.access_key_id,))
+    access_key_id: str
+    sealed_secret: str
+    revision: int
+    user_id: str
+    account_id: str
+
+
+def _usable_key(access_key_id: str) -> _Key:
+    row = rows.fetch_one(_FIND, (access_key_id,))
     if row is None or not row[2]:
         raise S3Error(
             "InvalidAccessKeyId", "The access key does not exist on this node, or was revoked."
         )
-    sealed, owner, _, revision = row
+    sealed, user_id, _, revision = row
+    facts = directory.user(user_id)
+    if facts is None or not facts.is_enabled:
+        raise S3Error("InvalidAccessKeyId", "The user of this access key is disabled.")
+    return _Key(access_key_id, sealed, revision, user_id, facts.account_id)
+
+
+def authenticate(request: S3Request) -> Identity:
+    """Return who signed a request; nobody, for one that does not claim to be signed.
+
+    Raises:
+        S3Error: It is too old, signed by an unknown or revoked key, or wrongly.
+    """
+    claim = _claim(request)
+    if claim is None:
+        return ANONYMOUS
+    key = _usable_key(claim.access_key_id)
     sigv4.check_time(claim, clock.now())
-    if claim.scope.split("/")[2] != SERVICE:
-        raise S3Error("AuthorizationHeaderMalformed", "The credential's service must be s3.")
-    key = _signing_key(claim, sealed, revision)
+    _check_scope(claim)
+    sigv4.check_headers(claim, request.signable_headers)
+    signing_key = _signing_key(claim.scope, key)
     pairs = [pair for pair in request.query_pairs if pair[0] != "X-Amz-Signature"]
     canonical = sigv4.canonical_request(
         method=request.method,
@@ -66,16 +114,70 @@ def authenticate(request: S3Request) -> Identity:
         payload_hash=_payload_hash(request, claim),
     )
     text = sigv4.string_to_sign(claim.amz_date, claim.scope, canonical)
-    if not sigv4.matches(sigv4.sign(key, text), claim.signature):
+    _check_signature(sigv4.sign(signing_key, text), claim.signature)
+    return Identity(claim.access_key_id, key.user_id, key.account_id, signing_key, claim)
+
+
+def authenticate_form(fields: Mapping[str, str]) -> Identity:
+    """Return who signed a browser form; nobody, for one without a policy.
+
+    Args:
+        fields: Values by lower-case name.
+
+    Raises:
+        S3Error: It is signed by an unknown or revoked key, wrongly, or not completely.
+    """
+    policy = fields.get("policy")
+    if policy is None:
+        return ANONYMOUS
+    if "x-amz-signature" in fields:
+        return _authenticate_form_v4(policy, fields)
+    if not fields.get("awsaccesskeyid") or "signature" not in fields:
+        raise S3Error(
+            "InvalidArgument",
+            "A form with a policy needs x-amz-credential, x-amz-algorithm, x-amz-date and "
+            "x-amz-signature, or AWSAccessKeyId and signature.",
+        )
+    key = _usable_key(fields["awsaccesskeyid"])
+    secret = _secret(key).encode()
+    expected = hmac.new(secret, policy.encode("utf-8", "replace"), hashlib.sha1).digest()
+    _check_signature(base64.b64encode(expected).decode(), fields["signature"].strip())
+    return Identity(key.access_key_id, key.user_id, key.account_id, b"", ANONYMOUS.claim)
+
+
+def _authenticate_form_v4(policy: str, fields: Mapping[str, str]) -> Identity:
+    claim = sigv4.claim_from_form(fields)
+    key = _usable_key(claim.access_key_id)
+    _check_scope(claim)
+    signing_key = _signing_key(claim.scope, key)
+    _check_signature(sigv4.sign(signing_key, policy), claim.signature)
+    return Identity(claim.access_key_id, key.user_id, key.account_id, signing_key, claim)
+
+
+def _check_signature(expected: str, given: str) -> None:
+    if not sigv4.matches(expected, given):
         raise S3Error(
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided. "
             "Check your secret access key and signing method.",
         )
-    return Identity(claim.access_key_id, owner, key, claim)
 
 
-def _claim(request: S3Request) -> sigv4.Claim:
+def _check_scope(claim: sigv4.Claim) -> None:
+    _, region, service, _ = claim.scope.split("/")
+    if service != SERVICE:
+        raise S3Error("AuthorizationHeaderMalformed", "The credential's service must be s3.")
+    # Many clients sign for Amazon's oldest region, whatever the endpoint.
+    if region not in (settings.RS3GW_REGION, CLASSIC_REGION):
+        raise S3Error(
+            "AuthorizationHeaderMalformed",
+            f"The authorization header is malformed; the region '{region}' is wrong; expecting "
+            f"'{settings.RS3GW_REGION}'",
+            details={"Region": settings.RS3GW_REGION},
+        )
+
+
+def _claim(request: S3Request) -> sigv4.Claim | None:
     authorization = request.headers.get("authorization", "")
     if authorization.startswith("AWS ") or "AWSAccessKeyId" in request.query:
         raise S3Error(
@@ -88,7 +190,7 @@ def _claim(request: S3Request) -> sigv4.Claim:
         return sigv4.claim_from_header(authorization, date)
     if "X-Amz-Algorithm" in request.query or "X-Amz-Signature" in request.query:
         return sigv4.claim_from_query(request.query_pairs)
-    raise S3Error("AccessDenied", "Access Denied: sign the request with an access key.")
+    return None
 
 
 def _payload_hash(request: S3Request, claim: sigv4.Claim) -> str:
@@ -97,23 +199,39 @@ def _payload_hash(request: S3Request, claim: sigv4.Claim) -> str:
         is_signed = "x-amz-content-sha256" in claim.signed_headers
         return declared if declared and is_signed else sigv4.UNSIGNED_PAYLOAD
     if not declared:
-        raise S3Error("InvalidRequest", "Missing required header: x-amz-content-sha256.")
+        raise S3Error(
+            "InvalidRequest", "Missing required header for this request: x-amz-content-sha256"
+        )
+    if declared != sigv4.UNSIGNED_PAYLOAD and not _PAYLOAD_HASH.fullmatch(declared):
+        raise S3Error(
+            "InvalidArgument",
+            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a STREAMING- value or a valid sha256 "
+            "value.",
+        )
     return declared
 
 
-def _signing_key(claim: sigv4.Claim, sealed: str, revision: int) -> bytes:
-    name = (claim.access_key_id, revision, claim.scope)
-    key = _signing_keys.get(name)
-    if key is not None:
-        return key
-    secret = _secrets.get(name[:2])
-    if secret is None:
-        secret = secretbox.unseal(sealed, purpose=PURPOSE).decode()
-    key = sigv4.signing_key(secret, claim.scope)
+def _signing_key(scope: str, key: _Key) -> bytes:
+    name = (key.access_key_id, key.revision, scope)
+    known = _signing_keys.get(name)
+    if known is not None:
+        return known
+    made = sigv4.signing_key(_secret(key), scope)
+    _keep(_signing_keys, name, made)
+    return made
+
+
+def _secret(key: _Key) -> str:
+    name = (key.access_key_id, key.revision)
+    known = _secrets.get(name)
+    if known is None:
+        known = secretbox.unseal(key.sealed_secret, purpose=PURPOSE).decode()
+        _keep(_secrets, name, known)
+    return known
+
+
+def _keep(cache: dict[Any, Any], name: object, value: object) -> None:
     with _lock:
-        for cache in (_secrets, _signing_keys):
-            if len(cache) >= CACHE_KEYS_MAX:
-                cache.clear()
-        _secrets[name[:2]] = secret
-        _signing_keys[name] = key
-    return key
+        if len(cache) >= CACHE_KEYS_MAX:
+            cache.clear()
+        cache[name] = value

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from django.conf import settings
 
@@ -79,12 +79,36 @@ class _Body:
         """Return the checksums that the sender declared, in headers or as trailers."""
         headers = self._request.headers
         named = [name for header, name in CHECKSUM_HEADERS.items() if header in headers]
+        if len(named) > 1:
+            raise S3Error(
+                "InvalidRequest",
+                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not "
+                "allowed.",
+            )
         trailers = [item.strip().lower() for item in headers.get("x-amz-trailer", "").split(",")]
         named += [CHECKSUM_HEADERS[item] for item in trailers if item in CHECKSUM_HEADERS]
         algorithm = headers.get("x-amz-sdk-checksum-algorithm", "").lower()
-        if algorithm in checksums.ALGORITHMS and algorithm not in named:
+        if algorithm and algorithm not in checksums.ALGORITHMS:
+            raise S3Error("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm is invalid.")
+        if algorithm and algorithm not in named:
             named.append(algorithm)
         return named
+
+    def check_trailers(self) -> None:
+        """Refuse a body that ended without the checksum it announced.
+
+        Raises:
+            S3Error: MalformedTrailerError.
+        """
+        announced = self._request.headers.get("x-amz-trailer", "").split(",")
+        given = {} if self._chunked is None else self._chunked.trailers
+        missing = [name.strip() for name in announced if name.strip().lower() not in given]
+        if self._chunked is not None and any(name.lower() in CHECKSUM_HEADERS for name in missing):
+            raise S3Error(
+                "MalformedTrailerError",
+                "The request contained trailing data that was not well-formed or did not conform "
+                "to our published schema.",
+            )
 
     def declared_checksums(self) -> Mapping[str, str]:
         """Return the values that the sender declared; trailers once the body was read."""
@@ -96,8 +120,8 @@ class _Body:
 
 
 def _declared_md5(request: S3Request) -> str:
-    text = request.headers.get("content-md5", "")
-    if not text:
+    text = request.headers.get("content-md5")
+    if text is None:
         return ""
     try:
         digest = base64.b64decode(text, validate=True)
@@ -108,25 +132,61 @@ def _declared_md5(request: S3Request) -> str:
     return digest.hex()
 
 
+class _FormFile(_Body):
+    """The file of a browser form; what its sender says of it stands in the form's fields."""
+
+    def __init__(self, request: S3Request, pieces: Iterable[bytes]) -> None:
+        self._request = request
+        self._chunked = None
+        self._pieces = pieces
+        self.declared_sha256 = ""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the file."""
+        yield from self._pieces
+
+
 def receive(
-    request: S3Request, identity: Identity, *, algorithms: Collection[str] = ()
+    request: S3Request, identity: Identity, *, key: bytes | None = None, algorithm: str = ""
 ) -> blobs.StagedBody:
     """Receive an object's or part's body, and check it against all that was declared.
 
     Args:
         request: The request.
-        identity: Who sent it.
-        algorithms: Checksums to compute besides those that were declared.
+        identity: Who signed it.
+        key: What to encrypt the body with, None to store it as it is.
+        algorithm: A checksum to compute although it was not declared; "" for none.
 
     Raises:
         S3Error: Something does not match; nothing was stored.
     """
-    md5_hex = _declared_md5(request)
-    body = _Body(request, identity)
+    return _receive(_Body(request, identity), _declared_md5(request), key, algorithm)
+
+
+def receive_file(
+    request: S3Request, pieces: Iterable[bytes], *, key: bytes | None = None
+) -> blobs.StagedBody:
+    """Receive the file of a form, and check it against the form's fields.
+
+    Args:
+        request: The write that the form asks for, its fields as headers.
+        pieces: The bytes of the file.
+        key: What to encrypt the file with, None to store it as it is.
+
+    Raises:
+        S3Error: Something does not match; nothing was stored.
+    """
+    return _receive(_FormFile(request, pieces), _declared_md5(request), key)
+
+
+def _receive(body: _Body, md5_hex: str, key: bytes | None, algorithm: str = "") -> blobs.StagedBody:
     for name, value in body.declared_checksums().items():
         if not checksums.is_well_formed(name, value):
             raise S3Error("InvalidRequest", f"Value for x-amz-checksum-{name} header is invalid.")
-    staged = blobs.stage(body.chunks(), algorithms={*body.algorithms(), *algorithms})
+    algorithms = body.algorithms()
+    if algorithm and algorithm not in algorithms:
+        algorithms.append(algorithm)
+    staged = blobs.stage(body.chunks(), algorithms=algorithms, key=key)
     try:
         _compare(body, staged, md5_hex)
     except S3Error:
@@ -136,10 +196,11 @@ def receive(
 
 
 def _compare(body: _Body, staged: blobs.StagedBody, md5_hex: str) -> None:
+    body.check_trailers()
     if md5_hex and md5_hex != staged.md5_hex:
         raise S3Error("BadDigest", "The Content-MD5 you specified did not match what we received.")
     declared = body.declared_sha256
-    if _HEX_SHA256.fullmatch(declared) and declared.lower() != staged.sha256_hex:
+    if _HEX_SHA256.fullmatch(declared) and declared.lower() != staged.plain_sha256_hex:
         raise S3Error(
             "XAmzContentSHA256Mismatch",
             "The provided 'x-amz-content-sha256' header does not match what was computed.",
@@ -151,14 +212,7 @@ def _compare(body: _Body, staged: blobs.StagedBody, md5_hex: str) -> None:
             )
 
 
-def declared_algorithms(request: S3Request, identity: Identity) -> list[str]:
-    """Return the checksums that a request declares for its body."""
-    return _Body(request, identity).algorithms()
-
-
-def read_document(
-    request: S3Request, identity: Identity, *, bytes_max: int = DOCUMENT_BYTES_MAX
-) -> bytes:
+def read_document(request: S3Request, identity: Identity) -> bytes:
     """Return a small body, such as an XML document, checked like any other.
 
     Raises:
@@ -172,8 +226,8 @@ def read_document(
     data = bytearray()
     for chunk in body.chunks():
         data += chunk
-        if len(data) > bytes_max:
-            raise S3Error("EntityTooLarge", f"The document exceeds {bytes_max} bytes.")
+        if len(data) > DOCUMENT_BYTES_MAX:
+            raise S3Error("EntityTooLarge", f"The document exceeds {DOCUMENT_BYTES_MAX} bytes.")
     document = bytes(data)
     hashers = {name: checksums.new_hasher(name) for name in body.algorithms()}
     for hasher in hashers.values():

@@ -25,6 +25,7 @@ class S3Request:
         raw_query: Query as sent.
         headers: Values by lower-case name; each character is one byte of the wire.
         environ: The WSGI environment; its input is the body.
+        found: What operations have looked up for this request already.
         request_id: Random text that names the request in the answer and the log.
     """
 
@@ -33,6 +34,7 @@ class S3Request:
     raw_query: str
     headers: Mapping[str, str]
     environ: Mapping[str, Any]
+    found: dict[object, Any] = field(default_factory=dict)
     request_id: str = field(default_factory=lambda: ids.uuid7().replace("-", "").upper()[:16])
 
     @classmethod
@@ -44,7 +46,7 @@ class S3Request:
             path = environ.get("PATH_INFO", "/").encode("latin-1")
             raw = quote(path, safe=_PATH_SAFE) + "?" + environ.get("QUERY_STRING", "")
         path, _, query = raw.partition("?")
-        if "://" in path.partition("/")[0] + path[:8]:
+        if not path.startswith("/"):
             path = "/" + path.partition("://")[2].partition("/")[2]
         return cls(request.method or "GET", path or "/", query, _headers(environ), environ)
 

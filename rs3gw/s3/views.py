@@ -1,5 +1,6 @@
 """The S3 endpoint: route, authenticate, run the operation, answer in S3's own terms."""
 
+import contextlib
 import logging
 
 from django.db import OperationalError
@@ -12,11 +13,12 @@ from rs3gw.common.errors import Rs3gwError
 from rs3gw.s3 import auth, metrics
 from rs3gw.s3.core import names
 from rs3gw.s3.core.errors import S3Error, error_xml, status_of
-from rs3gw.s3.operations import OPERATIONS
+from rs3gw.s3.operations import OPERATIONS, access, cors
 from rs3gw.s3.request import S3Request
 
 logger = logging.getLogger(__name__)
 UNKNOWN = "Unknown"
+PREFLIGHT = "Preflight"
 
 
 def endpoint(request: HttpRequest) -> HttpResponseBase:
@@ -24,9 +26,14 @@ def endpoint(request: HttpRequest) -> HttpResponseBase:
     started = clock.monotonic()
     s3_request = S3Request.of(request)
     operation = UNKNOWN
+    response: HttpResponseBase
     try:
-        operation = s3_request.operation
-        response = _run(s3_request, operation)
+        if s3_request.method == "OPTIONS":
+            operation = PREFLIGHT
+            response = cors.preflight(s3_request)
+        else:
+            operation = s3_request.operation
+            response = _run(s3_request, operation)
     except Rs3gwError as error:
         response = _failure(s3_request, error)
     except OperationalError:
@@ -38,6 +45,7 @@ def endpoint(request: HttpRequest) -> HttpResponseBase:
     except Exception:
         logger.exception("request %s failed", s3_request.request_id)
         response = _failure(s3_request, S3Error("InternalError", "We failed. Please try again."))
+    _let_scripts_read(s3_request, response)
     response["x-amz-request-id"] = s3_request.request_id
     response["x-amz-id-2"] = identity.load().node_id
     metrics.REQUESTS.labels(operation, response.status_code).inc()
@@ -45,8 +53,17 @@ def endpoint(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
+def _let_scripts_read(request: S3Request, response: HttpResponseBase) -> None:
+    """Add what the bucket's rules say to a script of another origin, to errors too."""
+    bucket = request.found.get("bucket")
+    if "origin" in request.headers and request.method != "OPTIONS" and bucket is not None:
+        with contextlib.suppress(OperationalError):
+            cors.decorate(request, response, cors.rules_of(bucket))
+
+
 def _run(request: S3Request, operation: str) -> HttpResponseBase:
     caller = auth.authenticate(request)
+    access.check(request, caller, operation)
     if request.target.key:
         names.check_key(request.target.key)
     return OPERATIONS[operation](request, caller)
@@ -57,12 +74,13 @@ def _failure(request: S3Request, error: Rs3gwError) -> HttpResponse:
     response = HttpResponse(status=status, content_type="application/xml")
     if isinstance(error, WriteIndeterminate):
         response["x-rs3gw-write-outcome"] = error.outcome()
+    for name, value in getattr(error, "headers", {}).items():
+        response[name] = value
     if status == 503:
         response["Retry-After"] = "1"
     if request.method != "HEAD" and status != 304:
         response.content = error_xml(
-            code=error.code,
-            message=error.message,
+            error,
             resource=request.raw_path,
             request_id=request.request_id,
             host_id=identity.load().node_id,

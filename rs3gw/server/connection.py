@@ -1,19 +1,13 @@
-"""One HTTP/1.1 connection: reads and parses requests, and answers each in turn.
-
-The socket blocks, with the kernel's own time-outs (SO_RCVTIMEO, SO_SNDTIMEO): that is one system
-call for a read where Python's time-outs need two, and they bound pauses, not whole transfers.
-"""
+"""One HTTP/1.1 connection: reads and parses requests, and answers each in turn."""
 
 import enum
 import logging
-import os
 import socket
-import struct
-import threading
 from http import HTTPStatus
 from typing import Any
 
 from rs3gw.common import clock
+from rs3gw.server.channel import RECEIVE_BYTES_MAX, Channel, HandshakeError, NothingYetError
 from rs3gw.server.exchange import Exchange
 from rs3gw.server.file_slice import FileSlice
 from rs3gw.server.parser import RequestParser
@@ -28,9 +22,6 @@ from rs3gw.server.protocol import (
 
 logger = logging.getLogger(__name__)
 HEAD_RECEIVE_BYTES = 32 * 1024
-BODY_RECEIVE_BYTES = 256 * 1024
-DISCARD_BYTES = 64 * 1024
-SENDFILE_BYTES = 16 * 1024 * 1024
 
 
 class Verdict(enum.Enum):
@@ -54,21 +45,6 @@ class Host:
         return False
 
 
-class _Buffers(threading.local):
-    """A receive buffer for each thread."""
-
-    def __init__(self) -> None:
-        self.view = memoryview(bytearray(BODY_RECEIVE_BYTES))
-
-
-_buffers = _Buffers()
-
-
-def _timeval(seconds: float) -> bytes:
-    whole = int(seconds)
-    return struct.pack("@ll", whole, max(1 if not whole else 0, int((seconds - whole) * 1e6)))
-
-
 class Connection:
     """A client's connection while it is open.
 
@@ -78,43 +54,35 @@ class Connection:
     """
 
     def __init__(
-        self, sock: socket.socket, peer: tuple[str, int], base: dict[str, Any], limits: ServerLimits
+        self, channel: Channel, peer: tuple[str, int], base: dict[str, Any], limits: ServerLimits
     ) -> None:
-        self.socket = sock
+        self._channel = channel
         self.peer = peer
         self.limits = limits
         self.waits_since = clock.monotonic()
         self._base = base
         self._parser = RequestParser(limits)
-        self._receive_timeout_seconds = -1.0
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(
-            socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(limits.progress_timeout_seconds)
-        )
 
     def fileno(self) -> int:
         """Return the descriptor, for a selector."""
-        return self.socket.fileno()
+        return self._channel.socket.fileno()
 
     @property
     def is_overdue(self) -> bool:
-        """Whether it has waited for too long for a request, or for the rest of one's head."""
+        """Whether it has waited for too long: for a request, or for the end of what has begun."""
         limits = self.limits
-        is_inside = self._parser.is_inside_head
+        is_inside = self._parser.is_inside_head or not self._channel.is_ready
         limit = limits.head_timeout_seconds if is_inside else limits.idle_timeout_seconds
         return clock.monotonic() - self.waits_since > limit
 
     def close(self) -> None:
         """Close the connection."""
-        try:
-            self.socket.close()
-        except OSError:
-            logger.debug("closing a connection failed", exc_info=True)
+        self._channel.close()
 
     def abort(self) -> None:
         """End the connection under the thread that serves it."""
         try:
-            self.socket.shutdown(socket.SHUT_RDWR)
+            self._channel.socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             logger.debug("the connection has ended already", exc_info=True)
 
@@ -125,7 +93,7 @@ class Connection:
         turn_ends = clock.monotonic() + self.limits.turn_seconds
         try:
             while True:
-                request = self._next_request(is_hurried=host.is_contended())
+                request = self._next_request(host)
                 if isinstance(request, Verdict):
                     return request
                 verdict = self._answer(app, request, host)
@@ -135,14 +103,18 @@ class Connection:
                     return self._rest()
         except BadRequestError as error:
             return self.refuse(error.status)
+        except HandshakeError:
+            return Verdict.CLOSE_GENTLY
         except OSError:
             return Verdict.CLOSE
 
     def _rest(self) -> Verdict:
         # No selector reports what was received already.
-        return Verdict.AGAIN if self._parser.requests or self._parser.failure else Verdict.PARK
+        parser = self._parser
+        has_more = parser.requests or parser.failure or self._channel.is_ended
+        return Verdict.AGAIN if has_more else Verdict.PARK
 
-    def _next_request(self, *, is_hurried: bool) -> Request | Verdict:
+    def _next_request(self, host: Host) -> Request | Verdict:
         """Return the next request whose head is complete, or what to do without one."""
         parser = self._parser
         while not parser.requests or not parser.requests[0].is_head_complete:
@@ -151,7 +123,7 @@ class Connection:
             was_inside = parser.is_inside_head
             try:
                 size = self._receive(
-                    self.limits.linger_seconds, HEAD_RECEIVE_BYTES, is_hurried=is_hurried
+                    self.limits.linger_seconds, HEAD_RECEIVE_BYTES, is_hurried=host.is_contended()
                 )
             except BlockingIOError:
                 return Verdict.PARK
@@ -172,15 +144,10 @@ class Connection:
         Raises:
             BlockingIOError: Nothing came in time.
         """
-        if timeout_seconds != self._receive_timeout_seconds:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(timeout_seconds))
-            self._receive_timeout_seconds = timeout_seconds
-        flags = socket.MSG_DONTWAIT if is_hurried else 0
-        view = _buffers.view
-        size = self.socket.recv_into(view, size_bytes, flags)
-        if size:
-            self._parser.feed(view[:size])
-        return size
+        data = self._channel.receive(timeout_seconds, size_bytes, is_hurried=is_hurried)
+        if data:
+            self._parser.feed(data)
+        return len(data)
 
     def _answer(self, app: WsgiApp, request: Request, host: Host) -> Verdict | None:
         """Answer one request; None when the next one may follow."""
@@ -206,8 +173,10 @@ class Connection:
             if self._parser.failure is not None:
                 return False
             try:
-                if not self._receive(left_seconds, BODY_RECEIVE_BYTES):
+                if not self._receive(left_seconds, RECEIVE_BYTES_MAX):
                     return False
+            except NothingYetError:
+                continue
             except BlockingIOError:
                 return False
         return True
@@ -223,7 +192,9 @@ class Connection:
         if self._parser.failure is not None:
             raise BodyCutOffError("the body is malformed")
         try:
-            size = self._receive(self.limits.progress_timeout_seconds, BODY_RECEIVE_BYTES)
+            size = self._receive(self.limits.progress_timeout_seconds, RECEIVE_BYTES_MAX)
+        except NothingYetError:
+            return
         except BlockingIOError:
             raise BodyCutOffError("the body stopped arriving") from None
         except OSError as error:
@@ -238,7 +209,7 @@ class Connection:
             ClientGoneError: The client does not take it.
         """
         try:
-            self.socket.sendall(data, socket.MSG_MORE if more else 0)
+            self._channel.send(data, more=more)
         except OSError as error:
             raise ClientGoneError("the client does not take its answer") from error
 
@@ -249,16 +220,10 @@ class Connection:
             ClientGoneError: The client does not take it.
             EOFError: The file is shorter.
         """
-        source, position, end = part.file.fileno(), part.offset, part.offset + length
-        while position < end:
-            count = min(SENDFILE_BYTES, end - position)
-            try:
-                sent = os.sendfile(self.socket.fileno(), source, position, count)
-            except (BlockingIOError, ConnectionError) as error:
-                raise ClientGoneError("the client does not take its answer") from error
-            if not sent:
-                raise EOFError("the file is shorter than what was promised of it")
-            position += sent
+        try:
+            self._channel.send_file(part, length)
+        except (BlockingIOError, ConnectionError) as error:
+            raise ClientGoneError("the client does not take its answer") from error
 
     # --- the end -------------------------------------------------------------------------------
 
@@ -279,7 +244,7 @@ class Connection:
     def say_last(self, data: bytes) -> Verdict:
         """Send a last short answer to a client that may not be listening; never waits."""
         try:
-            self.socket.send(data, socket.MSG_DONTWAIT)
+            self._channel.send_now(data)
         except OSError:
             logger.debug("a refusal did not arrive", exc_info=True)
             return Verdict.CLOSE
@@ -288,17 +253,8 @@ class Connection:
     def begin_close(self) -> bool:
         """Say that nothing more is sent; return False when there is nobody to say it to."""
         self.waits_since = clock.monotonic()
-        try:
-            self.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            return False
-        return True
+        return self._channel.begin_close()
 
     def discard_input(self) -> bool:
         """Throw away what a closing client still sends; return False when it has ended."""
-        try:
-            return bool(self.socket.recv_into(_buffers.view, DISCARD_BYTES, socket.MSG_DONTWAIT))
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
+        return self._channel.discard()

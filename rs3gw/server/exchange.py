@@ -145,7 +145,8 @@ class Exchange:
                 text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
             environ[key] = text
         if "HTTP_EXPECT" in environ and not request.is_complete and request.version == "1.1":
-            self._awaits_continue = environ["HTTP_EXPECT"].lower() == "100-continue"
+            # Amazon ignores other expectations instead of answering 417, and clients rely on it.
+            self._awaits_continue = "100-continue" in environ["HTTP_EXPECT"].lower()
         return environ
 
     # --- the answer ----------------------------------------------------------------------------
@@ -266,11 +267,12 @@ class Exchange:
         if code < 200 or code == 204:
             self._left_bytes = 0
             return
-        if declared is None and length is not None and self._request.method != b"HEAD":
+        has_body = self._request.method != b"HEAD" and code != 304
+        if declared is None and length is not None and has_body:
             declared = length
         if declared is not None:
             lines.append(f"Content-Length: {declared}")
-        if self._request.method == b"HEAD" or code == 304:
+        if not has_body:
             self._left_bytes = 0
         elif declared is not None:
             self._left_bytes = declared
@@ -305,11 +307,11 @@ class Exchange:
             logger.debug("the client left", exc_info=True)
 
 
-def base_environ(host: str, port: int, errors: Any) -> dict[str, Any]:
+def base_environ(scheme: str, host: str, port: int, errors: Any) -> dict[str, Any]:
     """Return what the environments of all requests of a port have in common."""
     return {
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": scheme,
         "wsgi.errors": errors,
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,

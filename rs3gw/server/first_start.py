@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 
 from cluster import services as cluster_services
 from replication import lanes
-from rs3gw.common import identity
+from rs3gw.common import identity, keyring
 from rs3gw.s3 import services as s3_services
 from rs3gw.s3.models import AccessKey
 from rs3gw.storage import services as storage
@@ -72,8 +72,10 @@ def check() -> None:
 
     Raises:
         IdentityError: `init_node` was not run, or the two do not belong together.
+        SettingError: The keyring cannot be used.
     """
     identity.load()
+    keyring.check()
     storage.init_clock()
 
 

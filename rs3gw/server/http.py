@@ -15,9 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rs3gw.common import clock
+from rs3gw.server.channel import Channel
 from rs3gw.server.connection import Connection, Host, Verdict
 from rs3gw.server.exchange import base_environ
 from rs3gw.server.protocol import ServerLimits, WsgiApp
+from rs3gw.server.tls import Certificate
 
 logger = logging.getLogger(__name__)
 BACKLOG = 1024
@@ -41,6 +43,7 @@ class ListenerConfig:
     """One port: where it listens, what answers, and how many threads it has.
 
     Attributes:
+        certificate: What the port encrypts with; without one, it does not.
         on_thread_end: Called in each thread when it ends, to give back what it holds.
     """
 
@@ -50,6 +53,7 @@ class ListenerConfig:
     threads: int
     name: str
     limits: ServerLimits = ServerLimits()
+    certificate: Certificate | None = None
     on_thread_end: Callable[[], None] = _nothing
 
 
@@ -79,7 +83,9 @@ class Listener(Host):
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._base = base_environ(config.host, self.port, _ErrorLog())
+        scheme = "https" if config.certificate else "http"
+        self._base = base_environ(scheme, config.host, self.port, _ErrorLog())
+        self._new_channel = config.certificate.channel if config.certificate else Channel
         limits = config.limits
         shortest = min(
             limits.idle_timeout_seconds, limits.head_timeout_seconds, limits.closing_seconds * 4
@@ -128,7 +134,8 @@ class Listener(Host):
 
     def open_count(self) -> int:
         """Return how many connections are open."""
-        return len(self._parked) + len(self._busy)
+        with self._lock:
+            return len(self._parked) + len(self._busy) + self._served.qsize()
 
     def _wake(self) -> None:
         try:
@@ -192,7 +199,9 @@ class Listener(Host):
                 clock.sleep(ACCEPT_REST_SECONDS)
                 return
             try:
-                connection = Connection(sock, peer[:2], self._base, self._config.limits)
+                limits = self._config.limits
+                channel = self._new_channel(sock, limits.progress_timeout_seconds)
+                connection = Connection(channel, peer[:2], self._base, limits)
             except OSError:
                 sock.close()
                 continue
@@ -258,10 +267,11 @@ class Listener(Host):
         with self._lock:
             self._busy.discard(connection)
             is_over = verdict is Verdict.CLOSE or self._stopping.is_set()
+            if not is_over:
+                self._served.put((connection, verdict))
         if is_over:
             connection.close()
         else:
-            self._served.put((connection, verdict))
             self._wake()
 
 

@@ -73,8 +73,6 @@ class RequestParser:
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         request = self.requests[-1]
-        if request.method == b"CONNECT":
-            raise BadRequestError(501)
         self._parser = self._new_parser()
         if request.content_length != 0:
             request.is_complete = False
@@ -147,6 +145,8 @@ class _Events:
 def _check_head(request: Request) -> None:
     if request.version not in ("1.0", "1.1"):
         raise BadRequestError(505)
+    if request.method == b"CONNECT":
+        raise BadRequestError(501)
     hosts = 0
     for name, value in request.headers:
         lowered = name.lower()

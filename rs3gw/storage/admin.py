@@ -16,7 +16,7 @@ from rs3gw.common.admin import ReadOnlyModelAdmin, badge, table
 from rs3gw.common.units import format_bytes
 from rs3gw.storage.core.listing import successor
 from rs3gw.storage.core.objects import PartInfo
-from rs3gw.storage.models import MultipartUpload, ObjectState, ObjectVersion, UploadState
+from rs3gw.storage.models import MultipartUpload, ObjectState, ObjectVersion
 
 KEY_SHOWN_CHARS = 90
 PARTS_SHOWN = 1000
@@ -57,7 +57,7 @@ class ObjectVersionAdmin(KeyPrefixSearch):
     ]
     list_filter = ["is_latest", "state", "bucket"]
     list_select_related = ["bucket"]
-    ordering = ["bucket_id", "key"]
+    ordering = ["bucket_id", "key", "-hlc"]
     fields = [
         "bucket",
         "key",
@@ -86,13 +86,15 @@ class ObjectVersionAdmin(KeyPrefixSearch):
     def status(self, version: ObjectVersion) -> SafeString:
         if version.state == ObjectState.TOMBSTONE:
             return badge("Deleted", "off")
+        if version.state == ObjectState.MARKER:
+            return badge("Delete marker", "off")
         if not version.is_latest:
-            return badge("Not the one readers see", "info")
+            return badge("Older version", "info")
         return badge("Current", "ok")
 
     @admin.display(description="Size", ordering="size_bytes")
     def size(self, version: ObjectVersion) -> str:
-        return "–" if version.state == ObjectState.TOMBSTONE else format_bytes(version.size_bytes)
+        return format_bytes(version.size_bytes) if version.state == ObjectState.LIVE else "–"
 
     @admin.display(description="Dot")
     def dot(self, version: ObjectVersion) -> str:
@@ -127,16 +129,13 @@ class MultipartUploadAdmin(KeyPrefixSearch):
     list_filter = ["bucket"]
     list_select_related = ["bucket"]
     ordering = ["-pk"]
-    fields = ["bucket", "key", "owner", "initiated_at", "home", "upload_id", "part_list"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[MultipartUpload]:
-        return super().get_queryset(request).filter(state=UploadState.OPEN)
+    fields = ["bucket", "key", "owner", "initiated_at", "upload_id", "part_list"]
 
     @admin.display(description="Key", ordering="key")
     def short_key(self, upload: MultipartUpload) -> str:
         return shown_key(upload.key)
 
-    @admin.display(description="Parts on this node")
+    @admin.display(description="Parts so far")
     def part_list(self, upload: MultipartUpload) -> SafeString:
         parts = upload.parts.order_by("number")[:PARTS_SHOWN]
         rows = [(part.number, format_bytes(part.size_bytes), part.uploaded_at) for part in parts]

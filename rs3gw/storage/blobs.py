@@ -9,15 +9,17 @@ renews the file's age, so the collector cannot take it between the check and the
 import base64
 import hashlib
 import os
+import secrets
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
 from django.conf import settings
 
 from rs3gw.common.identity import sync_directory
+from rs3gw.storage.core import sealed
 from rs3gw.storage.core.checksums import new_hasher
 from rs3gw.storage.errors import EntityTooLarge, StorageFull
 
@@ -31,6 +33,13 @@ class StagedBody:
 
     Either `inline` holds its bytes or `temporary` names its synced file; `install` makes the
     file permanent, `discard` throws it away.
+
+    Attributes:
+        size_bytes: Of what was received; an encrypted body takes more.
+        md5_hex: Of what was received.
+        sha256_hex: Name of the body: the hash of what is stored.
+        checksums: Of what was received, in base64, by algorithm.
+        plain_sha256_hex: Hash of what was received.
     """
 
     size_bytes: int
@@ -39,6 +48,11 @@ class StagedBody:
     checksums: Mapping[str, str] = field(default_factory=dict)
     inline: bytes | None = None
     temporary: Path | None = None
+    plain_sha256_hex: str = ""
+
+    def __post_init__(self) -> None:
+        """Take the name for the hash of what was received, where they are one."""
+        self.plain_sha256_hex = self.plain_sha256_hex or self.sha256_hex
 
     def install(self) -> None:
         """Give the body its permanent name; must precede the row that names it."""
@@ -79,18 +93,51 @@ class _Digests:
         return values
 
 
-def stage(chunks: Iterable[bytes], *, algorithms: Collection[str] = ()) -> StagedBody:
+def stage(
+    chunks: Iterable[bytes], *, algorithms: Collection[str] = (), key: bytes | None = None
+) -> StagedBody:
     """Receive a body in one pass, hashing while it is written.
 
     Args:
         chunks: The bytes, in any sizes; an error they raise discards the body.
         algorithms: Checksums to compute besides MD5 and SHA-256.
+        key: 32 bytes to encrypt the body with; None stores it as it is.
 
     Raises:
         EntityTooLarge: The body exceeds RS3GW_OBJECT_SIZE_MAX.
         StorageFull: The disk does not take it.
     """
     digests = _Digests(algorithms)
+    if key is None:
+        return _stage(chunks, digests)
+    received = _Received(chunks, digests)
+    salt = secrets.token_bytes(sealed.SALT_BYTES)
+    stored = _stage(sealed.seal(received, key, salt), _Digests(()))
+    return replace(
+        stored,
+        size_bytes=received.size_bytes,
+        md5_hex=digests.md5.hexdigest(),
+        checksums=digests.checksums(),
+        plain_sha256_hex=digests.sha256.hexdigest(),
+    )
+
+
+class _Received:
+    """What arrives, hashed and counted on its way to encryption."""
+
+    def __init__(self, chunks: Iterable[bytes], digests: _Digests) -> None:
+        self._chunks = chunks
+        self._digests = digests
+        self.size_bytes = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self._digests.update(chunk)
+            self.size_bytes += len(chunk)
+            yield chunk
+
+
+def _stage(chunks: Iterable[bytes], digests: _Digests) -> StagedBody:
     head = bytearray()
     size_bytes = 0
     iterator = iter(chunks)

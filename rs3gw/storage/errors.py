@@ -103,3 +103,23 @@ class BodyMissing(StorageError):
     code = "ServiceUnavailable"
     retryable = True
     default_message = "No reachable node holds the bytes of this object now. Retry later."
+
+
+class NodesMissing(StorageError):
+    """What is asked for may lie on nodes that do not answer."""
+
+    code = "ServiceUnavailable"
+    retryable = True
+    default_message = (
+        "A part of the upload may lie on a node that does not answer now. Retry when it is back."
+    )
+
+
+class BodySealed(StorageError):
+    """An object is encrypted with a key that is not at hand."""
+
+    code = "InvalidRequest"
+    default_message = (
+        "The object was stored using a form of Server Side Encryption. The correct parameters "
+        "must be provided to retrieve the object."
+    )

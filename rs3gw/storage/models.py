@@ -24,7 +24,8 @@ class Bucket(models.Model):
     """One life of a bucket name; a name that is deleted and created again gets a new row.
 
     `incarnation` names that life on every node. `alias_of` points to the life that carries on
-    when two nodes created the same name at the same time.
+    when two nodes created the same name at the same time. `settings_revision` grows with each
+    change of the bucket's settings on this node, so that what was read of them can be kept.
     """
 
     name = KeyField(max_length=63)
@@ -38,6 +39,7 @@ class Bucket(models.Model):
     owner = models.CharField(max_length=64, default="root")
     region = models.CharField(max_length=63, editable=False)
     versioning = models.CharField(max_length=9, blank=True, default="", editable=False)
+    settings_revision = models.BigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(editable=False)
     create_actor = models.BigIntegerField(editable=False)
     create_seq = models.BigIntegerField(editable=False)
@@ -60,14 +62,23 @@ class Bucket(models.Model):
 
 
 class ObjectState(models.TextChoices):
-    """Whether a version has bytes or records a delete."""
+    """Whether a version has bytes or records a delete.
+
+    A tombstone is what is left of a version that was deleted, and is shown to nobody. A marker is
+    a version of its own, S3's delete marker, and can be deleted like any other.
+    """
 
     LIVE = "live", "Live"
     TOMBSTONE = "tombstone", "Deleted"
+    MARKER = "marker", "Delete marker"
 
 
 class ObjectVersion(models.Model):
-    """The index entry of one object version: everything but its bytes."""
+    """The index entry of one object version: everything but its bytes.
+
+    `headers` holds what S3 calls metadata of the system: the writer's headers, the owner, the
+    access control list and the locks.
+    """
 
     bucket = models.ForeignKey(Bucket, on_delete=models.CASCADE, db_index=False)
     key = KeyField()
@@ -99,6 +110,11 @@ class ObjectVersion(models.Model):
         indexes = [
             models.Index(fields=["bucket", "key", "version_id"], name="storage_ov_key"),
             models.Index(
+                fields=["bucket", "key", "-hlc"],
+                condition=~Q(state="tombstone"),
+                name="storage_ov_versions",
+            ),
+            models.Index(
                 fields=["bucket", "key"],
                 condition=Q(is_latest=True, state="live"),
                 name="storage_ov_listing",
@@ -108,6 +124,33 @@ class ObjectVersion(models.Model):
 
     def __str__(self) -> str:
         return str(self.key)
+
+
+class VersionAttribute(models.Model):
+    """The newest value of something that can be changed of a version after it was written.
+
+    `actor` and `seq` are the dot of the version, so a value that arrives before its version
+    waits for it here, and one for a version that was replaced does no harm. The write with the
+    greatest (set_hlc, set_actor, set_seq) counts.
+    """
+
+    actor = models.BigIntegerField()
+    seq = models.BigIntegerField()
+    name = models.CharField(max_length=16)
+    value = models.JSONField()
+    set_actor = models.BigIntegerField()
+    set_seq = models.BigIntegerField()
+    set_hlc = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["actor", "seq", "name"], name="storage_one_version_attribute"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.actor}.{self.seq}"
 
 
 class InlineBody(models.Model):
@@ -135,28 +178,13 @@ class PartReference(models.Model):
         return self.sha256
 
 
-class UploadState(models.TextChoices):
-    """Where an upload in parts is in its life."""
-
-    OPEN = "open", "Under way"
-    COMPLETED = "completed", "Completed"
-    ABORTED = "aborted", "Aborted"
-
-
 class MultipartUpload(models.Model):
-    """What this node knows of an upload in parts.
+    """An upload in parts that has begun and is neither complete nor aborted.
 
-    The upload begins at its `home`; other nodes keep a copy once they have taken a part of it.
-    One that is over is kept for a while, so that a repeated request is answered like the first.
-
-    Attributes:
-        result: Of a completed upload: what its writer was answered.
-        is_confirmed: Whether its object reached as many nodes as the write mode asks for.
-        untold: Members that have not heard yet that it is over.
+    The node that began it has a row, and so has every other node that was sent a part of it.
     """
 
     upload_id = models.CharField(max_length=128, unique=True)
-    home = models.CharField(max_length=63, default="")
     bucket = models.ForeignKey(Bucket, on_delete=models.CASCADE)
     key = KeyField()
     owner = models.CharField(max_length=64, default="root")
@@ -166,34 +194,42 @@ class MultipartUpload(models.Model):
     tags = models.JSONField(default=dict)
     checksum_algorithm = models.CharField(max_length=9, blank=True)
     checksum_type = models.CharField(max_length=11, blank=True)
-    state = models.CharField(max_length=9, choices=UploadState.choices, default=UploadState.OPEN)
-    ended_at = models.DateTimeField(null=True, blank=True)
-    result = models.JSONField(default=dict, blank=True)
-    is_confirmed = models.BooleanField(default=True)
-    untold = models.JSONField(default=list, blank=True)
 
     class Meta:
-        indexes = [
-            models.Index(fields=["bucket", "key"], name="storage_upload_key"),
-            models.Index(
-                fields=["ended_at"], condition=~Q(state="open"), name="storage_upload_ended"
-            ),
-        ]
+        indexes = [models.Index(fields=["bucket", "key"], name="storage_upload_key")]
 
     def __str__(self) -> str:
         return f"{self.key} ({self.upload_id})"
 
 
-class UploadPart(models.Model):
-    """One part of an upload; uploading a number again at the same node replaces it.
+class UploadOutcome(models.TextChoices):
+    """How an upload ended."""
 
-    `node_id` is the node at which it arrived. Rows of other nodes are copies, fetched to
-    complete the upload here.
+    COMPLETED = "completed", "Completed"
+    ABORTED = "aborted", "Aborted"
+
+
+class EndedUpload(models.Model):
+    """That an upload is over, kept for a day.
+
+    A client that repeats its CompleteMultipartUpload hears the same again, and a part that is
+    late finds no upload, whichever node they come to.
     """
+
+    upload_id = models.CharField(max_length=128, unique=True)
+    outcome = models.CharField(max_length=9, choices=UploadOutcome.choices)
+    result = models.JSONField(default=dict)
+    ended_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.upload_id}: {self.outcome}"
+
+
+class UploadPart(models.Model):
+    """One part of an upload; uploading a number again replaces it."""
 
     upload = models.ForeignKey(MultipartUpload, on_delete=models.CASCADE, related_name="parts")
     number = models.PositiveIntegerField()
-    node_id = models.CharField(max_length=63, default="")
     size_bytes = models.BigIntegerField()
     etag = models.CharField(max_length=64)
     sha256 = models.CharField(max_length=64, db_index=True)
@@ -202,9 +238,7 @@ class UploadPart(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["upload", "number", "node_id"], name="storage_part_number"
-            ),
+            models.UniqueConstraint(fields=["upload", "number"], name="storage_part_number"),
         ]
         ordering = ["number"]
 

@@ -5,7 +5,7 @@ request, so they are written out. All else uses the ORM. Both databases read the
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection
@@ -17,7 +17,7 @@ from rs3gw.storage.core.siblings import Sibling, Stamp
 
 ENTRY_COLUMNS = (
     "id, bucket_id, key, version_id, actor, seq, hlc, context, state, etag, sha256, size_bytes, "
-    "content_type, headers, metadata, tags, checksums, checksum_type, parts, origin_node"
+    "content_type, headers, metadata, tags, checksums, checksum_type, parts, origin_node, is_latest"
 )
 _MARKS = ", ".join(["%s"] * 21)
 _INSERT = (
@@ -135,7 +135,7 @@ def insert_entry(entry: Entry, *, is_latest: bool) -> int:
             entry.key,
             entry.version_id,
             is_latest,
-            "tombstone" if entry.is_tombstone else "live",
+            _state(entry),
             entry.actor,
             entry.seq,
             entry.hlc,
@@ -170,11 +170,15 @@ def insert_part_references(row_id: int, parts: Iterable[PartInfo]) -> None:
             )
 
 
-def delete_versions(row_ids: Sequence[int]) -> None:
-    """Delete version rows and what refers to them."""
+def delete_versions(row_ids: Sequence[int], *, keeps_attributes: bool = False) -> None:
+    """Delete version rows and what refers to them; attributes stay for a row that moves."""
     for row_id in row_ids:
         execute("DELETE FROM storage_partreference WHERE version_id = %s", (row_id,))
-        execute("DELETE FROM storage_objectversion WHERE id = %s", (row_id,))
+        row = fetch_one(
+            "DELETE FROM storage_objectversion WHERE id = %s RETURNING actor, seq", (row_id,)
+        )
+        if row is not None and not keeps_attributes:
+            execute("DELETE FROM storage_versionattribute WHERE actor = %s AND seq = %s", row)
 
 
 def set_latest(row_id: int, *, is_latest: bool) -> None:
@@ -205,20 +209,35 @@ def to_entry(row: Sequence[Any]) -> Entry:
         actor=row[4],
         seq=row[5],
         hlc=row[6],
-        context=VectorClock.from_json(json.loads(row[7])),
+        context=VectorClock.from_json(_mapping(row[7])),
         is_tombstone=row[8] == "tombstone",
+        is_delete_marker=row[8] == "marker",
+        is_latest=bool(row[20]),
         etag=row[9],
         sha256=row[10],
         size_bytes=row[11],
         headers=ObjectHeaders.from_json(headers, _mapping(row[14]), _mapping(row[15])),
         checksums=_mapping(row[16]),
         checksum_type=row[17],
-        parts=tuple(PartInfo.from_json(part) for part in json.loads(row[18])),
+        parts=_parts(row[18]),
         last_modified=clock.from_ms(hlc.physical_ms(row[6])),
         origin_node=row[19],
     )
 
 
-def _mapping(text: str) -> dict[str, str]:
-    value: Mapping[str, str] = json.loads(text)
-    return dict(value)
+def _state(entry: Entry) -> str:
+    if entry.is_tombstone:
+        return "tombstone"
+    return "marker" if entry.is_delete_marker else "live"
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    # Most are empty, and a page of a listing has thousands.
+    if text == "{}":
+        return {}
+    value: dict[str, Any] = json.loads(text)
+    return value
+
+
+def _parts(text: str) -> tuple[PartInfo, ...]:
+    return () if text == "[]" else tuple(map(PartInfo.from_json, json.loads(text)))

@@ -7,16 +7,32 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q
 
 from rs3gw.storage import rows
 from rs3gw.storage.core import listing
 from rs3gw.storage.core.objects import Entry
 from rs3gw.storage.errors import NoSuchBucket
-from rs3gw.storage.models import Bucket, BucketState, InlineBody
+from rs3gw.storage.models import Bucket, BucketState, InlineBody, MultipartUpload
+from rs3gw.storage.walks import ListPage, VersionPage, list_keys, list_versions
 
-LISTING_BATCH_ROWS = 1000
+__all__ = [
+    "ListPage",
+    "SERVED_STATES",
+    "VersionPage",
+    "find_bucket",
+    "find_entry",
+    "find_incarnation",
+    "find_version",
+    "get_bucket",
+    "is_bucket_empty",
+    "known_bodies",
+    "list_buckets",
+    "list_keys",
+    "list_uploads",
+    "list_versions",
+]
 SERVED_STATES = (BucketState.LIVE, BucketState.DELETE_CONFLICT)
-ListPage = listing.Page[Entry]
 _BUCKET_FIELDS = [field.attname for field in Bucket._meta.concrete_fields]
 _BUCKET_SQL = (
     f"SELECT {', '.join(_BUCKET_FIELDS)} FROM storage_bucket "  # noqa: S608  (our own columns)
@@ -25,11 +41,6 @@ _BUCKET_SQL = (
 _FIND_SQL = (
     f"SELECT {rows.ENTRY_COLUMNS} FROM storage_objectversion "  # noqa: S608  (our own columns)
     "WHERE bucket_id = %s AND key = %s AND "
-)
-_LIST_SQL = (
-    f"SELECT {rows.ENTRY_COLUMNS} FROM storage_objectversion "  # noqa: S608  (our own columns)
-    "WHERE bucket_id = %s AND is_latest AND state = 'live' AND key {op} %s {upper} "
-    "ORDER BY bucket_id, key LIMIT %s"
 )
 
 
@@ -74,97 +85,62 @@ def list_buckets(owner: str | None = None) -> list[Bucket]:
     return list(buckets if owner is None else buckets.filter(owner=owner))
 
 
-def find_entry(bucket: Bucket, key: str, version_id: str | None = None) -> Entry | None:
-    """Return the version that readers see, or the one with `version_id`.
+def find_version(bucket: Bucket, key: str, version_id: str | None = None) -> Entry | None:
+    """Return the newest version of a key, or the one with `version_id`; a delete marker too.
 
     Returns:
-        None when there is no such version, or when the key's newest value is a delete.
+        None when there is no such version, or when it was deleted.
     """
     if version_id is None:
         condition = "is_latest = %s"
         parameters: tuple[object, ...] = (bucket.pk, key, True)
     else:
-        condition, parameters = "version_id = %s ORDER BY hlc DESC", (bucket.pk, key, version_id)
+        condition = "version_id = %s ORDER BY hlc DESC, actor DESC, seq DESC LIMIT 1"
+        parameters = (bucket.pk, key, version_id)
     row = rows.fetch_one(_FIND_SQL + condition, parameters)
     if row is None:
         return None
     entry = rows.to_entry(row)
-    return None if entry.is_tombstone and version_id is None else entry
+    return None if entry.is_tombstone else entry
 
 
-def list_keys(
-    *,
-    bucket: Bucket,
-    prefix: str = "",
-    delimiter: str = "",
-    start_after: str = "",
-    max_keys: int = 1000,
-) -> ListPage:
-    """Return one page of a bucket in key order.
+def find_entry(bucket: Bucket, key: str, version_id: str | None = None) -> Entry | None:
+    """Return the object that readers see, or the one with `version_id`.
 
-    A walk on the index: it costs as many rows as the page has items and groups, whatever the
-    bucket's size, because a group is left by seeking past it.
-
-    Args:
-        bucket: The bucket to list.
-        prefix: Only keys that start with it.
-        delimiter: Groups keys up to its first occurrence after the prefix; "" for no groups.
-        start_after: Only keys and groups after it.
-        max_keys: Most items and groups together; >= 0.
+    Returns:
+        None when there is none, or when it was deleted, by a delete marker too.
     """
-    page: ListPage = listing.Page(keys_max=max_keys)
-    if max_keys == 0:
-        return page
-    end = listing.successor(prefix) if prefix else None
-    position, inclusive = _first_position(prefix, delimiter, start_after)
-    batch = min(LISTING_BATCH_ROWS, max_keys + 1)
-    while True:
-        found = _walk(bucket.pk, position, end, batch, inclusive=inclusive)
-        skip_to: str | None = None
-        for entry in found:
-            if skip_to is not None and entry.key < skip_to:
-                continue
-            group = listing.common_prefix(entry.key, prefix, delimiter)
-            if group is None:
-                added = page.add_entry(entry.key, entry)
-            else:
-                added, skip_to = page.add_group(group), listing.successor(group)
-            if not added or (group is not None and skip_to is None):
-                return page
-        if len(found) < batch:
-            return page
-        position, inclusive = found[-1].key, False
-        if skip_to is not None and position < skip_to:
-            position, inclusive = skip_to, True
-
-
-def _first_position(prefix: str, delimiter: str, start_after: str) -> tuple[str, bool]:
-    group = listing.common_prefix(start_after, prefix, delimiter) if start_after else None
-    if group is not None and start_after.startswith(prefix):
-        # The group of the marker was given on an earlier page; go on behind it.
-        after_group = listing.successor(group)
-        if after_group is not None:
-            return after_group, True
-    if start_after >= prefix and start_after:
-        return start_after, False
-    return prefix, True
-
-
-def _walk(
-    bucket_id: int, position: str, end: str | None, limit: int, *, inclusive: bool
-) -> list[Entry]:
-    upper = "" if end is None else "AND key < %s"
-    statement = _LIST_SQL.format(op=">=" if inclusive else ">", upper=upper)
-    bounds = (position,) if end is None else (position, end)
-    return [rows.to_entry(row) for row in rows.fetch_all(statement, (bucket_id, *bounds, limit))]
+    entry = find_version(bucket, key, version_id)
+    return None if entry is None or entry.is_delete_marker else entry
 
 
 def is_bucket_empty(bucket: Bucket) -> bool:
-    """Return whether a bucket holds no live object version."""
+    """Return whether a bucket holds no version of any object, and no delete marker."""
     statement = (
-        "SELECT 1 FROM storage_objectversion WHERE bucket_id = %s AND state = 'live' LIMIT 1"
+        "SELECT 1 FROM storage_objectversion WHERE bucket_id = %s AND state <> 'tombstone' LIMIT 1"
     )
     return rows.fetch_one(statement, (bucket.pk,)) is None
+
+
+def list_uploads(
+    bucket: Bucket,
+    *,
+    prefix: str = "",
+    key_marker: str = "",
+    id_marker: str = "",
+    limit: int = 1000,
+) -> list[MultipartUpload]:
+    """Return uploads under way by key and id, one more than `limit` when there are more."""
+    uploads = MultipartUpload.objects.filter(bucket=bucket, key__gte=max(prefix, key_marker))
+    end = listing.successor(prefix) if prefix else None
+    if end is not None:
+        uploads = uploads.filter(key__lt=end)
+    if key_marker:
+        after = Q(key__gt=key_marker)
+        if id_marker:
+            after |= Q(key=key_marker, upload_id__gt=id_marker)
+        uploads = uploads.filter(after)
+    return list(uploads.order_by("key", "upload_id")[: limit + 1])
 
 
 def known_bodies(sha256s: Sequence[str]) -> set[str]:

@@ -15,9 +15,9 @@ from django.db.models import Q
 
 from rs3gw.common import clock, hlc, identity, ids
 from rs3gw.common.vector_clock import VectorClock
-from rs3gw.storage import rows
+from rs3gw.storage import attributes, rows
 from rs3gw.storage.core.objects import Entry
-from rs3gw.storage.core.siblings import Outcome, Sibling, Stamp, join, key_context, winner
+from rs3gw.storage.core.siblings import Outcome, Sibling, Stamp, join, key_context, latest
 from rs3gw.storage.models import (
     Bucket,
     BucketState,
@@ -28,6 +28,8 @@ from rs3gw.storage.models import (
 )
 
 POSTGRESQL_SHARDS = 4
+PART_SIZE_MIN_BYTES = 5 * 2**20
+PART_NUMBER_MAX = 10_000
 MOVE_ROWS = 500
 
 
@@ -97,7 +99,7 @@ def merge_entry(entry: Entry, *, inline: bytes | None) -> tuple[Outcome, bool]:
         What became of it, and whether it met a concurrent write.
     """
     siblings = rows.read_siblings(entry.bucket_id, entry.key)
-    outcome = _put(entry, siblings, inline)[1]
+    outcome = _put(attributes.complete(entry), siblings, inline)[1]
     is_conflict = outcome == "applied" and any(
         s.version_id == entry.version_id and not entry.context.covers(s.stamp.actor, s.stamp.seq)
         for s in siblings
@@ -118,7 +120,7 @@ def _put(entry: Entry, siblings: Sequence[Sibling], inline: bytes | None) -> tup
         return entry, result.outcome
     rows.delete_versions([_row_id(sibling) for sibling in result.dropped])
     others = [s for s in siblings if s not in result.dropped]
-    best = winner([*others, incoming])
+    best = latest([*others, incoming])
     row_id = rows.insert_entry(entry, is_latest=best is incoming)
     for sibling in others:
         was_latest, is_latest = _is_latest(sibling), sibling is best
@@ -126,7 +128,7 @@ def _put(entry: Entry, siblings: Sequence[Sibling], inline: bytes | None) -> tup
             rows.set_latest(_row_id(sibling), is_latest=is_latest)
     if inline is not None:
         rows.upsert_inline(entry.sha256, inline)
-    return replace(entry, row_id=row_id), "applied"
+    return replace(entry, row_id=row_id, is_latest=best is incoming), "applied"
 
 
 def _row_id(sibling: Sibling) -> int:
@@ -186,7 +188,7 @@ def move_versions(source: Bucket, target: Bucket, *, but: VectorClock) -> None:
         ids = list(moving.order_by("pk").values_list("pk", flat=True)[:MOVE_ROWS])
         for entry in rows.read_entries(ids):
             assert entry.row_id is not None
-            rows.delete_versions([entry.row_id])
+            rows.delete_versions([entry.row_id], keeps_attributes=True)
             merge_entry(replace(entry, bucket_id=target.pk, row_id=None), inline=None)
         if len(ids) < MOVE_ROWS:
             return
@@ -212,6 +214,6 @@ def purge_versions(bucket: Bucket, seen: VectorClock) -> None:
     rows.delete_versions([row_id for row_id, _ in found])
     for key in {key for _, key in found}:
         siblings = rows.read_siblings(bucket.pk, key)
-        best = winner(siblings)
+        best = latest(siblings)
         for sibling in siblings:
             rows.set_latest(_row_id(sibling), is_latest=sibling is best)

@@ -1,134 +1,91 @@
-"""What this node keeps of uploads in parts: records, and the parts that arrived here.
+"""Uploads in parts, as this node knows them: records, the parts that came here, and their end."""
 
-How nodes tell each other of them is not known here.
-"""
-
-import hashlib
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db import IntegrityError
 
 from rs3gw.common import clock, identity, ids
-from rs3gw.storage import commit, rows, selectors
+from rs3gw.storage import commit, rows
 from rs3gw.storage.blobs import StagedBody
-from rs3gw.storage.core.objects import ObjectHeaders
-from rs3gw.storage.core.uploads import (
-    PART_NUMBER_MAX,
-    NamedPart,
-    UploadedPart,
-    pick,
-)
+from rs3gw.storage.core import etag
+from rs3gw.storage.core.objects import Entry, ObjectHeaders, PartInfo
 from rs3gw.storage.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, NoSuchUpload
-from rs3gw.storage.models import Bucket, MultipartUpload, UploadPart, UploadState
+from rs3gw.storage.models import Bucket, EndedUpload, MultipartUpload, UploadOutcome, UploadPart
 
 PART_SIZE_MIN_BYTES = 5 * 2**20
-ENDED_KEPT = timedelta(days=1)
-# What a copy of a record has in common with the record.
-_COPIED = (
-    "upload_id", "key", "owner", "headers", "metadata", "tags", "checksum_algorithm",
-    "checksum_type", "state", "result", "is_confirmed",
-)  # fmt: skip
+PART_NUMBER_MAX = 10_000
 
 
-def create_upload(
-    *,
-    bucket: Bucket,
-    key: str,
-    headers: ObjectHeaders,
-    owner: str = "root",
-    checksum_algorithm: str = "",
-    checksum_type: str = "",
-) -> MultipartUpload:
-    """Begin an upload in parts at this node."""
-    node_id = identity.load().node_id
-    upload = MultipartUpload(
-        upload_id=ids.new_upload_id(node_id),
-        home=node_id,
-        bucket=bucket,
-        key=key,
-        owner=owner,
-        initiated_at=clock.utcnow(),
-        headers={**headers.to_json(), "content_type": headers.content_type},
-        metadata=dict(headers.metadata),
-        tags=dict(headers.tags),
-        checksum_algorithm=checksum_algorithm,
-        checksum_type=checksum_type,
+@dataclass(frozen=True, slots=True)
+class NewUpload:
+    """What an upload begins with; the same on every node that hears of it.
+
+    Attributes:
+        owner: Account of whoever began it.
+        checksum_algorithm: Lower case; "" for none.
+        checksum_type: `FULL_OBJECT` or `COMPOSITE`; "" for none.
+    """
+
+    key: str
+    headers: ObjectHeaders
+    owner: str = "root"
+    checksum_algorithm: str = ""
+    checksum_type: str = ""
+
+
+def create_upload(*, bucket: Bucket, new: NewUpload) -> MultipartUpload:
+    """Begin an upload in parts."""
+    upload = _row(
+        bucket, new, upload_id=ids.new_upload_id(identity.load().node_id), began=clock.utcnow()
     )
     commit.run(upload.save)
     return upload
 
 
-def headers_of(upload: MultipartUpload) -> ObjectHeaders:
-    """Return what the object of an upload is to be returned with."""
+def _row(bucket: Bucket, new: NewUpload, *, upload_id: str, began: datetime) -> MultipartUpload:
+    return MultipartUpload(
+        upload_id=upload_id,
+        bucket=bucket,
+        key=new.key,
+        owner=new.owner,
+        initiated_at=began,
+        headers={**new.headers.to_json(), "content_type": new.headers.content_type},
+        metadata=dict(new.headers.metadata),
+        tags=dict(new.headers.tags),
+        checksum_algorithm=new.checksum_algorithm,
+        checksum_type=new.checksum_type,
+    )
+
+
+def upload_headers(upload: MultipartUpload) -> ObjectHeaders:
+    """Return what the object of an upload will be described by."""
     return ObjectHeaders.from_json(upload.headers, upload.metadata, upload.tags)
 
 
-def find_upload(upload_id: str) -> MultipartUpload | None:
-    """Return this node's record of an upload, also of one that is over, or None."""
-    found = MultipartUpload.objects.select_related("bucket").filter(upload_id=upload_id)
-    return found.first()
-
-
-def record_json(upload: MultipartUpload) -> dict[str, object]:
-    """Return a record as nodes tell it to each other."""
-    record = {name: getattr(upload, name) for name in _COPIED}
-    return record | {
-        "bucket": upload.bucket.name,
-        "incarnation": str(upload.bucket.incarnation),
-        "initiated_ms": clock.to_ms(upload.initiated_at),
-        "ended_ms": None if upload.ended_at is None else clock.to_ms(upload.ended_at),
-    }
-
-
-def adopt_record(record: Mapping[str, Any]) -> MultipartUpload | None:
-    """Keep a copy of another node's record, and return it; what is over stays over.
-
-    Returns:
-        None when this node does not know the upload's bucket.
-
-    Raises:
-        ValueError: It is not a record.
-    """
-    values = _values_of(record)
-    if values is None:
-        return None
+def adopt_upload(
+    *, bucket: Bucket, new: NewUpload, upload_id: str, initiated_at: datetime
+) -> MultipartUpload:
+    """Take in an upload that another node began."""
+    upload = _row(bucket, new, upload_id=upload_id, began=initiated_at)
 
     def change() -> MultipartUpload:
-        upload, is_new = MultipartUpload.objects.get_or_create(
-            upload_id=values["upload_id"], defaults=values
-        )
-        is_over = values["state"] != UploadState.OPEN
-        if not is_new and is_over and upload.state == UploadState.OPEN:
-            _end(upload, values["state"], values["result"])
-        return upload
+        known = MultipartUpload.objects.filter(upload_id=upload_id).first()
+        if known is None:
+            upload.save()
+        return known or upload
 
-    return commit.run(change)
-
-
-def _values_of(record: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
-        values = {name: record[name] for name in _COPIED}
-        initiated_ms, ended_ms = int(record["initiated_ms"]), record["ended_ms"]
-        incarnation, name = str(record["incarnation"]), str(record["bucket"])
-        UploadState(values["state"])
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"not a record of an upload: {error}") from None
-    bucket = selectors.find_incarnation(incarnation) or selectors.find_bucket(name)
-    if bucket is None:
-        return None
-    return values | {
-        "bucket": bucket,
-        "home": ids.upload_home(str(values["upload_id"])),
-        "initiated_at": clock.from_ms(initiated_ms),
-        "ended_at": None if ended_ms is None else clock.from_ms(int(ended_ms)),
-    }
+        return commit.run(change)
+    except IntegrityError:
+        # Two parts came at once, and the other one's request was first.
+        return MultipartUpload.objects.get(upload_id=upload_id)
 
 
-def put_part(*, upload: MultipartUpload, number: int, body: StagedBody) -> UploadedPart:
-    """Keep one part; a part that was uploaded here again replaces the earlier one.
+def put_part(*, upload: MultipartUpload, number: int, body: StagedBody) -> UploadPart:
+    """Keep one part; a part that was uploaded again replaces the earlier one.
 
     Args:
         upload: The upload it belongs to.
@@ -139,202 +96,100 @@ def put_part(*, upload: MultipartUpload, number: int, body: StagedBody) -> Uploa
         NoSuchUpload: The upload was completed or aborted meanwhile.
     """
     assert 1 <= number <= PART_NUMBER_MAX
-    part = UploadedPart(
-        number=number,
-        size_bytes=body.size_bytes,
-        etag=body.md5_hex,
-        sha256=body.sha256_hex,
-        checksums=dict(body.checksums),
-        node_id=identity.load().node_id,
-        uploaded_ms=clock.now_ms(),
-    )
-    keep_part(upload, part, body)
-    return part
+    body.install()
 
-
-def keep_part(upload: MultipartUpload, part: UploadedPart, body: StagedBody | None) -> None:
-    """Keep a part of this or another node; `body` is None when its bytes are here already.
-
-    Raises:
-        NoSuchUpload: The upload was completed or aborted meanwhile.
-    """
-    if body is not None:
-        body.install()
-
-    def change() -> None:
-        # The lock keeps the upload from ending between this look and the commit.
-        found = MultipartUpload.objects.select_for_update().filter(pk=upload.pk)
-        if found.values_list("state", flat=True).first() != UploadState.OPEN:
+    def change() -> UploadPart:
+        if not MultipartUpload.objects.filter(pk=upload.pk).exists():
             raise NoSuchUpload
-        if body is not None and body.inline is not None:
+        if body.inline is not None:
             rows.upsert_inline(body.sha256_hex, body.inline)
-        UploadPart.objects.update_or_create(
-            upload_id=upload.pk,
-            number=part.number,
-            node_id=part.node_id,
+        part, _ = UploadPart.objects.update_or_create(
+            upload=upload,
+            number=number,
             defaults={
-                "size_bytes": part.size_bytes,
-                "etag": part.etag,
-                "sha256": part.sha256,
-                "checksums": dict(part.checksums),
-                "uploaded_at": clock.from_ms(part.uploaded_ms),
+                "size_bytes": body.size_bytes,
+                "etag": body.md5_hex,
+                "sha256": body.sha256_hex,
+                "checksums": dict(body.checksums),
+                "uploaded_at": clock.utcnow(),
             },
         )
+        return part
 
-    commit.run(change)
-
-
-def parts_here(
-    upload: MultipartUpload, *, after: int = 0, limit: int = PART_NUMBER_MAX
-) -> list[UploadedPart]:
-    """Return the parts of the first `limit` numbers above `after`, by number.
-
-    A number has a part for each node at which it was uploaded and whose part is here.
-    """
-    found = upload.parts.filter(number__gt=after).order_by("number", "node_id")
-    if limit < PART_NUMBER_MAX:
-        numbers = found.order_by("number").values_list("number", flat=True).distinct()
-        first = list(numbers[:limit])
-        found = found.filter(number__lte=first[-1]) if first else found.none()
-    return [
-        UploadedPart(
-            number=part.number,
-            size_bytes=part.size_bytes,
-            etag=part.etag,
-            sha256=part.sha256,
-            checksums=part.checksums,
-            node_id=part.node_id,
-            uploaded_ms=clock.to_ms(part.uploaded_at),
-        )
-        for part in found
-    ]
-
-
-def check_named(named: Sequence[NamedPart]) -> None:
-    """Refuse a list of parts that cannot complete any upload.
-
-    Raises:
-        InvalidPart: It is empty.
-        InvalidPartOrder: Numbers do not ascend.
-    """
-    numbers = [part.number for part in named]
-    if not numbers:
-        raise InvalidPart("Name at least one part.")
-    if numbers != sorted(set(numbers)):
-        raise InvalidPartOrder
+    return commit.run(change)
 
 
 def choose_parts(
-    named: Sequence[NamedPart], stored: Mapping[int, Sequence[UploadedPart]]
-) -> list[UploadedPart]:
+    stored: Mapping[int, PartInfo], named: Sequence[tuple[int, str]]
+) -> tuple[PartInfo, ...]:
     """Return the parts that complete an upload, in order.
 
     Args:
-        named: As the client lists them, ascending.
-        stored: The parts of each number that any node has, the one that counts first.
+        stored: The parts that were uploaded, by number.
+        named: (number, entity tag without quotes) of each part, as the client lists them.
 
     Raises:
+        InvalidPartOrder: Numbers do not ascend.
         InvalidPart: A part is missing, or has another entity tag.
-    """
-    chosen = []
-    for wanted in named:
-        part = pick(wanted, stored.get(wanted.number, ()))
-        if part is None:
-            raise InvalidPart(f"Part {wanted.number} was not uploaded, or has another entity tag.")
-        chosen.append(part)
-    return chosen
-
-
-def check_chosen(
-    named: Sequence[NamedPart], chosen: Sequence[UploadedPart], algorithm: str
-) -> None:
-    """Compare parts with what the client says of them, and refuse small ones.
-
-    Args:
-        named: As the client lists them.
-        chosen: The parts of the same numbers.
-        algorithm: The upload's checksum, "" for none; others are not compared.
-
-    Raises:
-        InvalidPart: A part has another checksum.
         EntityTooSmall: A part before the last is under 5 MiB.
     """
-    for wanted, part in zip(named, chosen, strict=True):
-        given, known = wanted.checksums.get(algorithm), part.checksums.get(algorithm)
-        if given and known and given != known:
-            raise InvalidPart(f"Part {part.number} has another {algorithm.upper()} checksum.")
+    numbers = [number for number, _ in named]
+    if not numbers or numbers != sorted(set(numbers)):
+        raise InvalidPartOrder if numbers else InvalidPart("Name at least one part.")
+    chosen: list[PartInfo] = []
+    for number, tag in named:
+        part = stored.get(number)
+        if part is None or part.etag != tag:
+            raise InvalidPart(f"Part {number} was not uploaded, or has another entity tag.")
+        chosen.append(part)
     for small in chosen[:-1]:
         if small.size_bytes < PART_SIZE_MIN_BYTES:
             raise EntityTooSmall(
                 f"Part {small.number} has {small.size_bytes} bytes; every part but the last must "
                 f"have at least {PART_SIZE_MIN_BYTES}."
             )
+    return tuple(chosen)
 
 
-def named_digest(named: Iterable[NamedPart]) -> str:
-    """Return a hash of which parts were named, to recognise the same request again."""
-    listed = [[part.number, part.etag] for part in named]
-    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+def multipart_entry(upload: MultipartUpload, parts: tuple[PartInfo, ...]) -> Entry:
+    """Return the unstamped entry of a complete upload."""
+    return Entry(
+        bucket_id=upload.bucket_id,
+        key=upload.key,
+        actor=0,
+        seq=0,
+        hlc=0,
+        etag=etag.multipart_etag([part.etag for part in parts]),
+        size_bytes=sum(part.size_bytes for part in parts),
+        headers=upload_headers(upload),
+        parts=parts,
+        last_modified=clock.utcnow(),
+        origin_node=identity.load().node_id,
+    )
 
 
-def end_upload(
-    upload: MultipartUpload,
-    state: UploadState,
-    *,
-    result: Mapping[str, object] | None = None,
-    untold: Collection[str] = (),
-    is_confirmed: bool = True,
-) -> None:
-    """Record that an upload is over, inside the caller's transaction.
-
-    Args:
-        upload: The upload.
-        state: Completed or aborted.
-        result: What a repeated request is answered.
-        untold: Members that have to hear of it.
-        is_confirmed: False while the write mode of the object is not satisfied.
+def end_upload(upload_id: str, outcome: UploadOutcome, result: Mapping[str, Any]) -> None:
+    """Forget an upload and its parts, and remember how it ended, in the caller's transaction.
 
     Raises:
-        NoSuchUpload: Someone else completed or aborted it first.
+        NoSuchUpload: It ended before, in another way.
     """
-    locked = MultipartUpload.objects.select_for_update().filter(
-        pk=upload.pk, state=UploadState.OPEN
-    )
-    found = locked.first()
-    if found is None:
+    known = EndedUpload.objects.filter(upload_id=upload_id).first()
+    if known is not None and known.outcome != outcome:
         raise NoSuchUpload
-    found.untold, found.is_confirmed = sorted(untold), is_confirmed
-    _end(found, state, result or {})
+    UploadPart.objects.filter(upload__upload_id=upload_id).delete()
+    MultipartUpload.objects.filter(upload_id=upload_id).delete()
+    if known is None:
+        EndedUpload.objects.create(
+            upload_id=upload_id, outcome=outcome, result=dict(result), ended_at=clock.utcnow()
+        )
 
 
-def _end(upload: MultipartUpload, state: str, result: Mapping[str, object]) -> None:
-    upload.state, upload.result = UploadState(state), dict(result)
-    upload.ended_at = clock.utcnow()
-    upload.save(update_fields=["state", "result", "untold", "is_confirmed", "ended_at"])
-    UploadPart.objects.filter(upload_id=upload.pk).delete()
+def find_ended(upload_id: str) -> EndedUpload | None:
+    """Return how an upload ended, None while it goes on or once that was forgotten."""
+    return EndedUpload.objects.filter(upload_id=upload_id).first()
 
 
-def settle_ended(upload: MultipartUpload, *, untold: Collection[str]) -> None:
-    """Record who has yet to hear of the end of an upload, which is confirmed by now."""
-    found = MultipartUpload.objects.filter(pk=upload.pk)
-    commit.run(lambda: found.update(untold=sorted(untold), is_confirmed=True))
-
-
-def ended_uploads(*, after: int, limit: int) -> list[MultipartUpload]:
-    """Return uploads that are over and of which something is left to be done."""
-    over = MultipartUpload.objects.exclude(state=UploadState.OPEN).select_related("bucket")
-    pending = over.filter(~Q(untold=[]) | Q(is_confirmed=False), pk__gt=after)
-    return list(pending.order_by("pk")[:limit])
-
-
-def open_copies(*, after: int, limit: int) -> list[MultipartUpload]:
-    """Return uploads of other nodes that are under way as far as this node knows."""
-    found = MultipartUpload.objects.filter(state=UploadState.OPEN, pk__gt=after)
-    return list(found.exclude(home=identity.load().node_id).order_by("pk")[:limit])
-
-
-def forget_ended(*, now: datetime) -> None:
-    """Delete the records of uploads that were over a day before `now` and that all heard of."""
-    over = MultipartUpload.objects.exclude(state=UploadState.OPEN)
-    old = over.filter(ended_at__lt=now - ENDED_KEPT, untold=[], is_confirmed=True)
-    commit.run(old.delete)
+def forget_ended(*, before: datetime) -> None:
+    """Forget uploads that ended before a date."""
+    commit.run(lambda: EndedUpload.objects.filter(ended_at__lt=before).delete())

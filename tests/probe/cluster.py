@@ -80,9 +80,17 @@ def is_running(pid):
 class DevCluster:
     """`manage.py devcluster` in a directory of its own; a context manager that always cleans up."""
 
-    def __init__(self, *, topology="us-east-1:3,eu-west-1:1", mode="quorum", database="sqlite"):
+    def __init__(
+        self,
+        *,
+        topology="us-east-1:3,eu-west-1:1",
+        mode="quorum",
+        database="sqlite",
+        words=(),
+    ):
         self.directory = Path(tempfile.mkdtemp(prefix="rs3gw-probe-"))
         self.options = ["--topology", topology, "--mode", mode, "--database", database]
+        self.options += words
         self.node_count = sum(int(part.rpartition(":")[2]) for part in topology.split(","))
         self.ready_seconds = 0.0
         self._report = None
@@ -144,6 +152,11 @@ class DevCluster:
         return self._report
 
     @property
+    def verify(self):
+        """File of the authority to trust, None without TLS."""
+        return self.report["ca_file"] or None
+
+    @property
     def nodes(self):
         """All nodes in the order they were planned."""
         return self.report["nodes"]
@@ -178,12 +191,11 @@ class DevCluster:
 
     def s3(self, node, **config):
         """Return a boto3 client of a node's S3 port, with the demo's key."""
-        return self.client_with(
-            node, self.report["access_key"], self.report["secret_key"], **config
-        )
+        keys = self.report["access_key"], self.report["secret_key"]
+        return self.client_with(node, *keys, verify=self.verify, **config)
 
     @staticmethod
-    def client_with(node, access_key, secret_key, **config):
+    def client_with(node, access_key, secret_key, *, verify=None, **config):
         """Return a boto3 client with some other key; it does not try twice."""
         return boto3.client(
             "s3",
@@ -191,13 +203,12 @@ class DevCluster:
             aws_access_key_id=access_key,
             aws_secret_access_key=secret_key,
             region_name=node["region"],
+            verify=verify,
             config=Config(
                 retries={"total_max_attempts": 1},
                 s3={"addressing_style": "path"},
                 connect_timeout=5,
-                read_timeout=30,
-                max_pool_connections=16,
-                **config,
+                **{"read_timeout": 30, "max_pool_connections": 16, **config},
             ),
         )
 
@@ -209,6 +220,7 @@ class DevCluster:
             json=body,
             auth=(self.report["admin_user"], self.report["admin_password"]),
             timeout=15,
+            verify=self.verify or True,
         )
         answer.raise_for_status()
         return answer.json() if answer.content else None

@@ -13,7 +13,10 @@ ORDER = [
     "test_clients",
     "test_admin",
     "test_replication",
+    "test_arrival",
     "test_multipart",
+    "test_tls",
+    "test_memory",
     "test_faults",
     "test_real_servers",
 ]

@@ -16,6 +16,14 @@ from rs3gw.common.errors import Rs3gwError
 CONFLICTS = frozenset(
     {"BucketAlreadyOwnedByYou", "BucketAlreadyExists", "BucketNotEmpty", "Conflict"}
 )
+_STATUSES = {
+    "AccessDenied": HTTPStatus.FORBIDDEN,
+    "EntityTooLarge": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "InvalidRange": HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    "MethodNotAllowed": HTTPStatus.METHOD_NOT_ALLOWED,
+    "MissingContentLength": HTTPStatus.LENGTH_REQUIRED,
+    "PreconditionFailed": HTTPStatus.PRECONDITION_FAILED,
+}
 _NEXT_STEPS: Mapping[str, str] = {
     "not_authenticated": "Send a token (Authorization: Token ...) from POST /api/token/.",
     "permission_denied": "Ask an administrator of this node for a staff account.",
@@ -28,7 +36,9 @@ def status_of(error: Rs3gwError) -> HTTPStatus:
         return HTTPStatus.SERVICE_UNAVAILABLE
     if error.code in CONFLICTS:
         return HTTPStatus.CONFLICT
-    return HTTPStatus.NOT_FOUND if error.code.startswith("NoSuch") else HTTPStatus.BAD_REQUEST
+    if error.code.startswith("NoSuch"):
+        return HTTPStatus.NOT_FOUND
+    return _STATUSES.get(error.code, HTTPStatus.BAD_REQUEST)
 
 
 def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:

@@ -1,1 +1,1 @@
-"""REST API of access keys."""
+"""REST API of users and access keys."""

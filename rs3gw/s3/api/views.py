@@ -1,6 +1,6 @@
 """Access keys by REST. The secret is in the answer to a create and nowhere else."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status, viewsets
@@ -9,6 +9,11 @@ from rest_framework.response import Response
 
 from rs3gw.s3 import services
 from rs3gw.s3.models import AccessKey
+
+if TYPE_CHECKING:
+    _Serializer = serializers.Serializer[Any]
+else:
+    _Serializer = serializers.Serializer
 
 
 class AccessKeySerializer(serializers.ModelSerializer[AccessKey]):
@@ -23,14 +28,15 @@ class AccessKeySerializer(serializers.ModelSerializer[AccessKey]):
         read_only_fields = ["access_key_id", "created_at", "last_used_at"]
 
 
-class NewAccessKeySerializer(serializers.ModelSerializer[AccessKey]):
+class NewAccessKeySerializer(_Serializer):
     """What a new access key can be given."""
 
-    owner = serializers.CharField(max_length=64, default="root")
-
-    class Meta:
-        model = AccessKey
-        fields = ["name", "owner"]
+    name = serializers.CharField(max_length=100, default="", allow_blank=True)
+    owner = serializers.CharField(default="root", help_text="Id of the user it belongs to.")
+    access_key_id = serializers.CharField(required=False, help_text="Random when left out.")
+    secret_key = serializers.CharField(
+        required=False, trim_whitespace=False, help_text="Random when left out."
+    )
 
 
 class CreatedAccessKeySerializer(AccessKeySerializer):
@@ -64,7 +70,7 @@ class AccessKeyViewSet(
 
     @extend_schema(request=NewAccessKeySerializer, responses={201: CreatedAccessKeySerializer})
     def create(self, request: Request) -> Response:
-        """Make a key with a random id and secret."""
+        """Make a key, with a random id and secret unless they are given."""
         form = NewAccessKeySerializer(data=request.data)
         form.is_valid(raise_exception=True)
         key, secret = services.create_access_key(**form.validated_data, author=self._author())

@@ -20,6 +20,8 @@ SKEW_SECONDS_MAX = 900
 EXPIRES_SECONDS_MAX = 604_800
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 SAFE = "-_.~"
+# What stands in the signed text anyway, and what proxies add.
+_NEED_NO_SIGNATURE = frozenset({"x-amz-cf-id", "x-amz-content-sha256", "x-amz-date"})
 _SPACES = re.compile(r" +")
 _HEADER = re.compile(
     r"AWS4-HMAC-SHA256\s+Credential=([^,\s]+)\s*,\s*SignedHeaders=([^,\s]+)\s*,\s*"
@@ -97,12 +99,45 @@ def claim_from_query(pairs: Sequence[tuple[str, str]]) -> Claim:
             "X-Amz-SignedHeaders, X-Amz-Signature, X-Amz-Date and X-Amz-Expires.",
         )
     expires_seconds = int(found[4])
-    if not 1 <= expires_seconds <= EXPIRES_SECONDS_MAX:
+    if expires_seconds > EXPIRES_SECONDS_MAX:
         raise S3Error(
             "AuthorizationQueryParametersError",
-            f"X-Amz-Expires must be from 1 to {EXPIRES_SECONDS_MAX} seconds.",
+            f"X-Amz-Expires must be less than a week (in seconds); that is {EXPIRES_SECONDS_MAX}.",
         )
     return _claim(found[0], found[1], found[2], found[3], expires_seconds)
+
+
+def claim_from_form(fields: Mapping[str, str]) -> Claim:
+    """Return the claim of a browser form.
+
+    Raises:
+        S3Error: A field is missing or malformed.
+    """
+    names = ("x-amz-credential", "x-amz-signature", "x-amz-date", "x-amz-algorithm")
+    credential, signature, amz_date, algorithm = (fields.get(name, "") for name in names)
+    if algorithm != ALGORITHM or not re.fullmatch(r"[0-9a-f]{64}", signature) or not amz_date:
+        raise S3Error(
+            "InvalidArgument",
+            "A form needs x-amz-algorithm=AWS4-HMAC-SHA256, x-amz-credential, x-amz-date and "
+            "x-amz-signature.",
+        )
+    return _claim(credential, "host", signature, amz_date, None)
+
+
+def check_headers(claim: Claim, headers: Mapping[str, str]) -> None:
+    """Refuse a request with headers of S3's own that its signature does not cover.
+
+    Raises:
+        S3Error: AccessDenied, naming them.
+    """
+    signed = set(claim.signed_headers) | _NEED_NO_SIGNATURE
+    loose = [name for name in headers if name.startswith("x-amz-") and name not in signed]
+    if loose:
+        raise S3Error(
+            "AccessDenied",
+            "There were headers present in the request which were not signed: "
+            + ", ".join(sorted(loose)),
+        )
 
 
 def _claim(
@@ -149,7 +184,7 @@ def check_time(claim: Claim, now: float) -> None:
                 "RequestTimeTooSkewed",
                 f"The request's time is {abs(age_seconds):.0f} s off this node's clock.",
             )
-    elif age_seconds > claim.expires_seconds or age_seconds < -SKEW_SECONDS_MAX:
+    elif age_seconds >= claim.expires_seconds or age_seconds < -SKEW_SECONDS_MAX:
         raise S3Error("AccessDenied", "Request has expired")
 
 

@@ -6,16 +6,19 @@ keys by f-strings costs a fifth of what a tree does.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from urllib.parse import quote
 from xml.etree.ElementTree import Element, ParseError, XMLParser
 from xml.sax.saxutils import escape
 
+from rs3gw.s3.core.conditions import DeleteConditions
 from rs3gw.s3.core.errors import S3Error
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 DELETE_KEYS_MAX = 1000
+PARTS_MAX = 10_000
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
@@ -48,7 +51,11 @@ def parse(body: bytes) -> Element:
 
 
 def expect(root: Element, name: str) -> None:
-    """Refuse a document of another kind."""
+    """Refuse a document whose root is another element.
+
+    Raises:
+        S3Error: MalformedXML.
+    """
     if root.tag != name:
         raise S3Error("MalformedXML", f"The document must be a {name}.")
 
@@ -60,11 +67,69 @@ def _text(element: Element, name: str) -> str:
     return found
 
 
-def parse_delete(body: bytes) -> tuple[list[tuple[str, str | None]], bool]:
-    """Return (key, version id) of a Delete, and whether it is quiet."""
+@dataclass(frozen=True, slots=True)
+class NamedPart:
+    """A part as a CompleteMultipartUpload names it.
+
+    Attributes:
+        etag: Without quotes.
+        checksums: What it gives of them, by algorithm.
+    """
+
+    number: int
+    etag: str
+    checksums: Mapping[str, str]
+
+
+def parse_complete(body: bytes) -> list[NamedPart]:
+    """Return the parts that a CompleteMultipartUpload names, in its order.
+
+    Raises:
+        S3Error: MalformedXML.
+    """
+    root = parse(body)
+    expect(root, "CompleteMultipartUpload")
+    parts = root.findall("Part")
+    numbers = [_text(part, "PartNumber").strip() for part in parts]
+    if not 1 <= len(parts) <= PARTS_MAX or not all(n.isdecimal() and len(n) < 9 for n in numbers):
+        raise S3Error("MalformedXML", f"Name 1 to {PARTS_MAX} parts by their numbers.")
+    return [
+        NamedPart(int(number), _text(part, "ETag").strip().strip('"'), _checksums(part))
+        for number, part in zip(numbers, parts, strict=True)
+    ]
+
+
+def _checksums(part: Element) -> dict[str, str]:
+    return {
+        element.tag.removeprefix("Checksum").lower(): (element.text or "").strip()
+        for element in part
+        if element.tag.startswith("Checksum")
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteItem:
+    """One of the objects that a DeleteObjects names, and what is demanded of it."""
+
+    key: str
+    version_id: str | None
+    conditions: DeleteConditions
+
+
+def parse_delete(body: bytes) -> tuple[list[DeleteItem], bool]:
+    """Return what a Delete names, and whether it is quiet."""
     root = parse(body)
     expect(root, "Delete")
-    found = [(_text(item, "Key"), item.findtext("VersionId")) for item in root.findall("Object")]
+    found = [
+        DeleteItem(
+            _text(item, "Key"),
+            item.findtext("VersionId") or None,
+            DeleteConditions(
+                item.findtext("ETag"), item.findtext("LastModifiedTime"), item.findtext("Size")
+            ),
+        )
+        for item in root.findall("Object")
+    ]
     if not 1 <= len(found) <= DELETE_KEYS_MAX:
         raise S3Error("MalformedXML", f"Name 1 to {DELETE_KEYS_MAX} objects.")
     return found, (root.findtext("Quiet") or "").strip().lower() == "true"
@@ -77,6 +142,22 @@ def parse_location(body: bytes) -> str:
     root = parse(body)
     expect(root, "CreateBucketConfiguration")
     return (root.findtext("LocationConstraint") or "").strip()
+
+
+def parse_versioning(body: bytes) -> str:
+    """Return Enabled or Suspended of a VersioningConfiguration.
+
+    Raises:
+        S3Error: MalformedXML; NotImplemented for a delete that asks for a second factor.
+    """
+    root = parse(body)
+    expect(root, "VersioningConfiguration")
+    if (root.findtext("MfaDelete") or "Disabled").strip() != "Disabled":
+        raise S3Error("NotImplemented", "Deleting with a second factor is not supported.")
+    status = (root.findtext("Status") or "").strip()
+    if status not in ("Enabled", "Suspended"):
+        raise S3Error("MalformedXML", "The Status must be Enabled or Suspended.")
+    return status
 
 
 def parse_tagging(body: bytes, *, tags_max: int) -> dict[str, str]:

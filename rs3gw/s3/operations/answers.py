@@ -5,6 +5,7 @@ from email.utils import format_datetime
 
 from django.http import HttpResponse
 
+from rs3gw.s3 import directory
 from rs3gw.s3.core import xml
 
 
@@ -31,14 +32,10 @@ def http_date(date: datetime) -> str:
 
 
 def owner_xml(owner: str, element: str = "Owner") -> str:
-    """Return an owner element."""
-    return f"<{element}>{xml.tag('ID', owner)}{xml.tag('DisplayName', owner)}</{element}>"
+    """Return an owner element: a canonical id and the name to show for it."""
+    return f"<{element}>{_person(owner)}</{element}>"
 
 
-def private_acl(owner: str) -> HttpResponse:
-    """Return the access control list of what only its owner may use."""
-    xsi = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"'
-    grantee = f"<Grantee {xsi}>{xml.tag('ID', owner)}{xml.tag('DisplayName', owner)}</Grantee>"
-    grant = f"<Grant>{grantee}<Permission>FULL_CONTROL</Permission></Grant>"
-    grants = f"<AccessControlList>{grant}</AccessControlList>"
-    return xml_answer(xml.document("AccessControlPolicy", owner_xml(owner), grants))
+def _person(canonical_id: str) -> str:
+    name = directory.display_name(canonical_id)
+    return f"{xml.tag('ID', canonical_id)}{xml.tag('DisplayName', name)}"

@@ -6,11 +6,15 @@ from django.conf import settings
 from django.http import HttpResponse
 
 from replication import services
+from rs3gw.s3 import directory
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.body import read_document
-from rs3gw.s3.core import names, xml
+from rs3gw.s3.core import locks, names, xml
+from rs3gw.s3.core.acl import to_json as acl_to_json
+from rs3gw.s3.core.acl_requests import Directory, acl_from_headers
 from rs3gw.s3.core.errors import S3Error
-from rs3gw.s3.operations.answers import empty, private_acl, xml_answer
+from rs3gw.s3.core.ownership import check_acl_accepted, parse_ownership
+from rs3gw.s3.operations.answers import empty, xml_answer
 from rs3gw.s3.request import S3Request
 from rs3gw.storage import selectors
 from rs3gw.storage.errors import BucketAlreadyOwnedByYou
@@ -27,7 +31,11 @@ def bucket_of(request: S3Request) -> Bucket:
     Raises:
         NoSuchBucket: There is none.
     """
-    return selectors.get_bucket(request.target.bucket)
+    bucket = request.found.get("bucket")
+    if bucket is None:
+        bucket = request.found["bucket"] = selectors.get_bucket(request.target.bucket)
+    assert isinstance(bucket, Bucket)
+    return bucket
 
 
 def create(request: S3Request, caller: Identity) -> HttpResponse:
@@ -40,15 +48,45 @@ def create(request: S3Request, caller: Identity) -> HttpResponse:
             "InvalidLocationConstraint",
             f"This node is in region {settings.RS3GW_REGION}; it cannot create a bucket elsewhere.",
         )
+    settings_ = first_settings(request, caller)
     try:
-        services.create_bucket(name=name, owner=caller.owner)
+        bucket = services.create_bucket(name=name, owner=caller.owner)
     except BucketAlreadyOwnedByYou:
         # The oldest region of S3 answers a repeated creation with success, and clients rely on it.
         if settings.RS3GW_REGION != CLASSIC_REGION:
             raise
+    else:
+        for setting, text in settings_.items():
+            services.put_bucket_setting(
+                bucket=bucket, name=setting, value=text, author=caller.access_key_id
+            )
     response = empty()
     response["Location"] = f"/{name}"
     return response
+
+
+def first_settings(request: S3Request, caller: Identity) -> dict[str, str]:
+    """Return the settings that a bucket gets with its creation.
+
+    Raises:
+        S3Error: What the request asks for cannot be.
+    """
+    headers, owner = request.headers, caller.owner
+    found: dict[str, str] = {}
+    people = Directory(known=directory.is_known, resolve=directory.find_by_email)
+    acl = acl_from_headers(headers, owner=owner, bucket_owner=owner, directory=people)
+    if "x-amz-object-ownership" in headers:
+        ownership = parse_ownership(headers["x-amz-object-ownership"])
+        found["ownership"] = ownership
+        if acl is not None:
+            canned = headers.get("x-amz-acl")
+            check_acl_accepted(acl, canned=canned, ownership=ownership, bucket_owner=owner)
+    if acl is not None:
+        found["acl"] = json.dumps(acl_to_json(acl))
+    if headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true":
+        lock = locks.configuration_xml(locks.LockConfiguration())
+        found |= {"versioning": "Enabled", "object_lock": lock.decode()}
+    return found
 
 
 def head(request: S3Request, caller: Identity) -> HttpResponse:
@@ -70,49 +108,6 @@ def get_location(request: S3Request, caller: Identity) -> HttpResponse:
     region = bucket_of(request).region
     constraint = "" if region == CLASSIC_REGION else xml.text(region)
     return xml_answer(xml.document("LocationConstraint", constraint))
-
-
-def get_versioning(request: S3Request, caller: Identity) -> HttpResponse:
-    """GetBucketVersioning: never enabled yet."""
-    bucket_of(request)
-    return xml_answer(xml.document("VersioningConfiguration"))
-
-
-def get_acl(request: S3Request, caller: Identity) -> HttpResponse:
-    """GetBucketAcl."""
-    return private_acl(bucket_of(request).owner)
-
-
-def get_policy(request: S3Request, caller: Identity) -> HttpResponse:
-    """GetBucketPolicy: the text as it was put."""
-    text = services.get_bucket_setting(bucket_of(request), "policy")
-    if text is None:
-        raise S3Error("NoSuchBucketPolicy", "The bucket policy does not exist")
-    return HttpResponse(text, content_type="application/json")
-
-
-def put_policy(request: S3Request, caller: Identity) -> HttpResponse:
-    """PutBucketPolicy: kept and replicated."""
-    bucket = bucket_of(request)
-    body = read_document(request, caller)
-    try:
-        policy = json.loads(body)
-    except ValueError:
-        policy = None
-    if not isinstance(policy, dict) or "Statement" not in policy or len(body) > POLICY_BYTES_MAX:
-        raise S3Error("MalformedPolicy", "Policies must be valid JSON with a Statement.")
-    services.put_bucket_setting(
-        bucket=bucket, name="policy", value=body.decode(), author=caller.access_key_id
-    )
-    return empty(204)
-
-
-def delete_policy(request: S3Request, caller: Identity) -> HttpResponse:
-    """DeleteBucketPolicy."""
-    services.delete_bucket_setting(
-        bucket=bucket_of(request), name="policy", author=caller.access_key_id
-    )
-    return empty(204)
 
 
 def get_tagging(request: S3Request, caller: Identity) -> HttpResponse:

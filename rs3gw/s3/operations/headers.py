@@ -1,6 +1,7 @@
 """Headers of objects: from the request that stores them, to the answer that returns them."""
 
 from email.header import decode_header, make_header
+from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from django.http.response import HttpResponseBase
@@ -19,6 +20,12 @@ SYSTEM_HEADERS = {
     "content_disposition": "content-disposition",
     "content_language": "content-language",
     "expires": "expires",
+    "website_redirect": "x-amz-website-redirect-location",
+}
+LOCK_HEADERS = {
+    "mode": "x-amz-object-lock-mode",
+    "until": "x-amz-object-lock-retain-until-date",
+    "hold": "x-amz-object-lock-legal-hold",
 }
 OVERRIDES = {
     "response-content-type": "Content-Type",
@@ -48,7 +55,9 @@ def object_headers(request: S3Request) -> ObjectHeaders:
         raise S3Error("InvalidArgument", "The storage class you specified is not valid")
     encodings = [item.strip() for item in headers.get("content-encoding", "").split(",")]
     kept = [item for item in encodings if item and item.lower() != "aws-chunked"]
-    system = {name: wire_text(headers.get(header, "")) for name, header in SYSTEM_HEADERS.items()}
+    system: dict[str, Any] = {
+        name: wire_text(headers.get(header, "")) for name, header in SYSTEM_HEADERS.items()
+    }
     return ObjectHeaders(
         content_type=wire_text(headers.get("content-type", "")) or DEFAULT_CONTENT_TYPE,
         content_encoding=",".join(kept),
@@ -75,7 +84,12 @@ def _metadata(request: S3Request) -> dict[str, str]:
 
 
 def _plain(value: str) -> str:
-    text = value.encode("utf-8", "replace").decode()
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        # Old clients send ISO 8859-1, as HTTP/1.1 first had it.
+        text = raw.decode("latin-1")
     if not text.startswith("=?"):
         return text
     try:
@@ -112,6 +126,7 @@ def describe(response: HttpResponseBase, entry: Entry) -> None:
         "Content-Encoding": headers.content_encoding,
         "Content-Language": headers.content_language,
         "Expires": headers.expires,
+        "x-amz-website-redirect-location": headers.website_redirect,
     }
     for name, value in optional.items():
         if value:
@@ -120,6 +135,9 @@ def describe(response: HttpResponseBase, entry: Entry) -> None:
         response["x-amz-storage-class"] = headers.storage_class
     for name, value in headers.metadata.items():
         response[META_PREFIX + name] = _wire(value)
+    for name, header in LOCK_HEADERS.items():
+        if headers.lock.get(name):
+            response[header] = headers.lock[name]
     if headers.tags:
         response["x-amz-tagging-count"] = str(len(headers.tags))
 

@@ -2,12 +2,14 @@
 
 import base64
 import binascii
+from collections.abc import Iterable
 
 from django.http import HttpResponse
 
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.core import xml
 from rs3gw.s3.core.errors import S3Error
+from rs3gw.s3.lifecycle import labelled
 from rs3gw.s3.operations.answers import iso, owner_xml, xml_answer
 from rs3gw.s3.operations.buckets import bucket_of
 from rs3gw.s3.request import S3Request
@@ -104,11 +106,9 @@ def list_objects(request: S3Request, caller: Identity) -> HttpResponse:
         max_keys=limit,
     )
     with_owner = not is_v2 or query.get("fetch-owner", "").lower() == "true"
-    owner = owner_xml(bucket.owner) if with_owner else ""
-    contents = "".join(_contents(entry, encoding, owner) for entry in page.entries)
-    groups = "".join(
-        f"<CommonPrefixes><Prefix>{xml.key_text(group, encoding)}</Prefix></CommonPrefixes>"
-        for group in page.common_prefixes
+    contents = "".join(
+        _contents(entry, encoding, bucket.owner if with_owner else "")
+        for entry in labelled(bucket, page.entries)
     )
     head = _head_v2 if is_v2 else _head_v1
     body = xml.document(
@@ -121,7 +121,7 @@ def list_objects(request: S3Request, caller: Identity) -> HttpResponse:
         xml.tag("EncodingType", encoding) if encoding else "",
         xml.tag("IsTruncated", str(page.is_truncated).lower()),
         contents,
-        groups,
+        _groups(page.common_prefixes, encoding),
     )
     return xml_answer(body)
 
@@ -149,59 +149,86 @@ def _head_v2(request: S3Request, page: selectors.ListPage, encoding: str) -> str
     return head
 
 
-def _contents(entry: Entry, encoding: str, owner: str) -> str:
+def _contents(entry: Entry, encoding: str, bucket_owner: str) -> str:
+    """Return one object; with its owner where `bucket_owner` is given."""
+    owner = owner_xml(entry.headers.owner or bucket_owner) if bucket_owner else ""
     return (
         f"<Contents><Key>{xml.key_text(entry.key, encoding)}</Key>"
         f"<LastModified>{iso(entry.last_modified)}</LastModified>"
-        f"<ETag>&quot;{entry.etag}&quot;</ETag><Size>{entry.size_bytes}</Size>{owner}"
+        f"<ETag>&quot;{entry.etag}&quot;</ETag>{_checksum(entry)}"
+        f"<Size>{entry.size_bytes}</Size>{owner}"
         f"<StorageClass>{xml.text(entry.headers.storage_class)}</StorageClass></Contents>"
     )
 
 
+def _checksum(entry: Entry) -> str:
+    if not entry.checksums:
+        return ""
+    names = "".join(xml.tag("ChecksumAlgorithm", name.upper()) for name in entry.checksums)
+    return names + xml.tag("ChecksumType", entry.checksum_type)
+
+
 def list_versions(request: S3Request, caller: Identity) -> HttpResponse:
-    """ListObjectVersions: without versioning, each object is its only version."""
+    """ListObjectVersions: all versions and delete markers, newest first within a key."""
     bucket = bucket_of(request)
     query = request.query
     encoding = encoding_of(request)
     limit = number(request, "max-keys", KEYS_MAX, KEYS_MAX)
-    page = selectors.list_keys(
+    key_marker, version_marker = query.get("key-marker", ""), query.get("version-id-marker", "")
+    if version_marker and not key_marker:
+        raise S3Error(
+            "InvalidArgument", "A version-id marker cannot be specified without a key marker."
+        )
+    page = selectors.list_versions(
         bucket=bucket,
         prefix=query.get("prefix", ""),
         delimiter=query.get("delimiter", ""),
-        start_after=query.get("key-marker", ""),
+        key_marker=key_marker,
+        version_marker=version_marker,
         max_keys=limit,
-    )
-    versions = "".join(_version(entry, encoding, bucket.owner) for entry in page.entries)
-    groups = "".join(
-        f"<CommonPrefixes><Prefix>{xml.key_text(group, encoding)}</Prefix></CommonPrefixes>"
-        for group in page.common_prefixes
     )
     more = ""
     if page.is_truncated:
-        marker = xml.key_text(page.next_start_after, encoding)
+        marker = xml.key_text(page.next_key_marker, encoding)
         more = f"<NextKeyMarker>{marker}</NextKeyMarker>"
-        more += "<NextVersionIdMarker>null</NextVersionIdMarker>"
+        more += xml.tag("NextVersionIdMarker", page.next_version_marker)
     body = xml.document(
         "ListVersionsResult",
         xml.tag("Name", bucket.name),
         f"<Prefix>{xml.key_text(query.get('prefix', ''), encoding)}</Prefix>",
-        f"<KeyMarker>{xml.key_text(query.get('key-marker', ''), encoding)}</KeyMarker>",
-        "<VersionIdMarker></VersionIdMarker>",
+        f"<KeyMarker>{xml.key_text(key_marker, encoding)}</KeyMarker>",
+        xml.tag("VersionIdMarker", version_marker),
         more,
         xml.tag("MaxKeys", limit),
         _given(request, "delimiter", "Delimiter", encoding),
         xml.tag("EncodingType", encoding) if encoding else "",
         xml.tag("IsTruncated", str(page.is_truncated).lower()),
-        versions,
-        groups,
+        *(_version(entry, encoding, bucket.owner) for entry in labelled(bucket, page.entries)),
+        _groups(page.common_prefixes, encoding),
     )
     return xml_answer(body)
 
 
-def _version(entry: Entry, encoding: str, owner: str) -> str:
+def _groups(prefixes: Iterable[str], encoding: str) -> str:
+    return "".join(
+        f"<CommonPrefixes><Prefix>{xml.key_text(group, encoding)}</Prefix></CommonPrefixes>"
+        for group in prefixes
+    )
+
+
+def _version(entry: Entry, encoding: str, bucket_owner: str) -> str:
+    element = "DeleteMarker" if entry.is_delete_marker else "Version"
+    bytes_ = ""
+    if not entry.is_delete_marker:
+        bytes_ = (
+            f"<ETag>&quot;{entry.etag}&quot;</ETag>{_checksum(entry)}"
+            f"<Size>{entry.size_bytes}</Size>"
+            f"<StorageClass>{xml.text(entry.headers.storage_class)}</StorageClass>"
+        )
     return (
-        f"<Version><Key>{xml.key_text(entry.key, encoding)}</Key><VersionId>null</VersionId>"
-        f"<IsLatest>true</IsLatest><LastModified>{iso(entry.last_modified)}</LastModified>"
-        f"<ETag>&quot;{entry.etag}&quot;</ETag><Size>{entry.size_bytes}</Size>{owner_xml(owner)}"
-        f"<StorageClass>{xml.text(entry.headers.storage_class)}</StorageClass></Version>"
+        f"<{element}><Key>{xml.key_text(entry.key, encoding)}</Key>"
+        f"{xml.tag('VersionId', entry.version_id)}"
+        f"<IsLatest>{str(entry.is_latest).lower()}</IsLatest>"
+        f"<LastModified>{iso(entry.last_modified)}</LastModified>"
+        f"{bytes_}{owner_xml(entry.headers.owner or bucket_owner)}</{element}>"
     )

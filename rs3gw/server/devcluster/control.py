@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 from rs3gw.common import clock, ids
-from rs3gw.server.devcluster import postgres
+from rs3gw.server.devcluster import certificates, postgres
 from rs3gw.server.devcluster.plan import Options, PlannedNode, environment, plan_nodes
 from rs3gw.server.devcluster.state import State, broker_pid, node_state, process_state, save
 
@@ -45,10 +45,15 @@ def new_state(options: Options, directory: Path) -> State:
         "admin_password": secrets.token_urlsafe(12),
         "pairing_key": secrets.token_urlsafe(32),
         "database": options.database,
+        "ca_file": str(certificates.make(secrets_dir).ca) if options.is_tls else "",
         "is_paired": False,
         "nodes": [],
     }
-    inherited = {n: v for n, v in os.environ.items() if n.startswith("RS3GW_")}
+    inherited = {
+        name: text
+        for name, text in os.environ.items()
+        if name.startswith("RS3GW_") and not name.startswith("RS3GW_TLS_")
+    }
     for node in nodes:
         env = inherited | environment(node, nodes, options, secrets_dir)
         if options.database == "postgres":
@@ -170,7 +175,7 @@ def wait_ready(state: State, nodes: Sequence[dict[str, Any]]) -> None:
     """
     deadline = clock.monotonic() + READY_SECONDS
     for node in nodes:
-        while not (_is_ready(node) and _sees_region(state, node)):
+        while not (_is_ready(state, node) and _sees_region(state, node)):
             _reap()
             is_alive = process_state(node["pids"]["web"])
             if not is_alive or clock.monotonic() > deadline:
@@ -178,9 +183,14 @@ def wait_ready(state: State, nodes: Sequence[dict[str, Any]]) -> None:
             clock.sleep(POLL_SECONDS)
 
 
-def _is_ready(node: dict[str, Any]) -> bool:
+def _verify(state: State) -> str | bool:
+    return state.get("ca_file") or True
+
+
+def _is_ready(state: State, node: dict[str, Any]) -> bool:
+    url = f"{node['s3_url']}/healthz/ready"
     try:
-        return requests.head(f"{node['s3_url']}/healthz/ready", timeout=2).status_code == 200
+        return requests.head(url, timeout=2, verify=_verify(state)).status_code == 200
     except requests.RequestException:
         return False
 
@@ -208,6 +218,7 @@ def _call(
         json=body,
         auth=(state["admin_user"], state["admin_password"]),
         timeout=15,
+        verify=_verify(state),
     )
     response.raise_for_status()
     return response
@@ -308,4 +319,5 @@ def report(state: State) -> dict[str, Any]:
         shown |= {"state": node_state(node["pids"]), "pids": pids, "env": node["env"]}
         nodes.append(shown)
     names = ("access_key", "secret_key", "admin_user", "admin_password")
-    return {"nodes": nodes, **{name: state[name] for name in names}}
+    shared = {name: state[name] for name in names} | {"ca_file": state.get("ca_file", "")}
+    return {"nodes": nodes, **shared}

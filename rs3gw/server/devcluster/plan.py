@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rs3gw.server.devcluster.certificates import files_in
+
 PORTS_PER_NODE = 10
 HOST = "127.0.0.1"
 _TOPOLOGY = re.compile(r"([a-z0-9][a-z0-9-]*):([1-9]\d?)")
@@ -24,12 +26,13 @@ class PlannedNode:
     s3_port: int
     cluster_port: int
     data_dir: str
+    is_tls: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def s3_url(self) -> str:
         """Where its S3 endpoint answers."""
-        return f"http://{HOST}:{self.s3_port}"
+        return f"{'https' if self.is_tls else 'http'}://{HOST}:{self.s3_port}"
 
     @property
     def cluster_url(self) -> str:
@@ -55,6 +58,7 @@ class Options:
     mode: str
     replication_factor: int
     database: str
+    is_tls: bool = False
 
 
 def parse_topology(text: str) -> list[tuple[str, int]]:
@@ -88,6 +92,7 @@ def plan_nodes(options: Options, directory: Path) -> list[PlannedNode]:
                     s3_port=port,
                     cluster_port=port + 1,
                     data_dir=str(directory / node_id),
+                    is_tls=options.is_tls,
                 )
             )
     if nodes[-1].cluster_port > 65_535:
@@ -100,7 +105,10 @@ def environment(
 ) -> dict[str, str]:
     """Return the RS3GW_* variables of a node."""
     seeds = [f"{HOST}:{n.cluster_port}" for n in nodes if n.region == node.region and n != node]
+    certificate = files_in(secrets_dir)
+    tls = {"RS3GW_TLS_CERT": str(certificate.cert), "RS3GW_TLS_KEY": str(certificate.key)}
     return {
+        **(tls if node.is_tls else {}),
         "RS3GW_DATA_DIR": node.data_dir,
         "RS3GW_BIND_ADDR": f"{HOST}:{node.s3_port}",
         "RS3GW_REGION": node.region,

@@ -1,76 +1,76 @@
-"""The CRC of two texts behind each other, from their CRCs alone.
+"""The CRC of a whole from the CRCs of its parts, without reading them again.
 
-A CRC register is a polynomial over GF(2) modulo the CRC's own. Bytes that follow shift the first
-text's polynomial up by eight powers of x each, which is a multiplication; the second text's is
-then added to it. All three CRCs of S3 begin and end with an inversion, which cancels out.
-
-Polynomials are written with the highest bit as the coefficient of x to the power 0, as the
-registers of these CRCs are.
+A CRC is linear: appending n zero bytes to a text applies a fixed linear map to its CRC. That map,
+a matrix over GF(2), is made by squaring the map of one bit; it is kept, because all parts of an
+object but the last usually have one length.
 """
 
+import base64
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 
-SHIFTS_CACHED = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Crc:
-    """One CRC: its width and its polynomial, without the leading term."""
-
-    width_bits: int
-    polynomial: int
-
-
-CRCS = {
-    "crc32": Crc(32, 0xEDB88320),
-    "crc32c": Crc(32, 0x82F63B78),
-    "crc64nvme": Crc(64, 0x9A6C9329AC4BC9B5),
+# Polynomials with their bits reversed, as these CRCs process the low bit first.
+_POLYNOMIALS = {
+    "crc32": (0xEDB88320, 32),
+    "crc32c": (0x82F63B78, 32),
+    "crc64nvme": (0x9A6C9329AC4BC9B5, 64),
 }
+ALGORITHMS = frozenset(_POLYNOMIALS)
+Matrix = tuple[int, ...]
 
 
-def combine(algorithm: str, first: int, second: int, second_size_bytes: int) -> int:
-    """Return the CRC of two texts behind each other.
+def _apply(matrix: Matrix, vector: int) -> int:
+    result = 0
+    for row in matrix:
+        if not vector:
+            break
+        if vector & 1:
+            result ^= row
+        vector >>= 1
+    return result
+
+
+def _multiply(left: Matrix, right: Matrix) -> Matrix:
+    return tuple(_apply(left, row) for row in right)
+
+
+@lru_cache(maxsize=64)
+def _zeros(algorithm: str, size_bytes: int) -> Matrix:
+    """Return the map that so many zero bytes apply to a CRC."""
+    polynomial, width = _POLYNOMIALS[algorithm]
+    power: Matrix = (polynomial, *(1 << bit for bit in range(width - 1)))
+    result: Matrix = tuple(1 << bit for bit in range(width))
+    bits = size_bytes * 8
+    while bits:
+        if bits & 1:
+            result = _multiply(power, result)
+        power = _multiply(power, power)
+        bits >>= 1
+    return result
+
+
+def combine(algorithm: str, first: int, second: int, second_bytes: int) -> int:
+    """Return the CRC of two texts, one after the other.
 
     Args:
-        algorithm: One of `CRCS`.
+        algorithm: One of `ALGORITHMS`.
         first: CRC of the first text.
         second: CRC of the second text.
-        second_size_bytes: Length of the second text, >= 0.
+        second_bytes: Length of the second text.
     """
-    return _product(CRCS[algorithm], _shift(algorithm, second_size_bytes), first) ^ second
+    return _apply(_zeros(algorithm, second_bytes), first) ^ second
 
 
-def combine_all(algorithm: str, parts: Iterable[tuple[int, int]]) -> int:
-    """Return the CRC of many texts behind each other, given (CRC, length in bytes) of each."""
+def combine_all(algorithm: str, parts: Iterable[tuple[str, int]]) -> str:
+    """Return the CRC of a whole in base64.
+
+    Args:
+        algorithm: One of `ALGORITHMS`.
+        parts: CRC in base64 and length in bytes of each part, in order.
+    """
+    width = _POLYNOMIALS[algorithm][1]
     total = 0
-    for value, size_bytes in parts:
+    for text, size_bytes in parts:
+        value = int.from_bytes(base64.b64decode(text), "big")
         total = combine(algorithm, total, value, size_bytes)
-    return total
-
-
-def _product(crc: Crc, one: int, other: int) -> int:
-    """Return the product of two polynomials modulo the CRC's."""
-    product, bit = 0, 1 << (crc.width_bits - 1)
-    while one:
-        if one & bit:
-            product ^= other
-            one ^= bit
-        bit >>= 1
-        other = (other >> 1) ^ crc.polynomial if other & 1 else other >> 1
-    return product
-
-
-@lru_cache(maxsize=SHIFTS_CACHED)
-def _shift(algorithm: str, size_bytes: int) -> int:
-    """Return x to the power of eight times a length, modulo the CRC's polynomial."""
-    crc = CRCS[algorithm]
-    one = 1 << (crc.width_bits - 1)
-    power, result = one >> 8, one
-    while size_bytes:
-        if size_bytes & 1:
-            result = _product(crc, power, result)
-        power = _product(crc, power, power)
-        size_bytes >>= 1
-    return result
+    return base64.b64encode(total.to_bytes(width // 8, "big")).decode()

@@ -45,9 +45,13 @@ class Page(Generic[E]):
     is_truncated: bool = False
     next_start_after: str = ""
 
+    def item_count(self) -> int:
+        """Return how many objects and groups the page has."""
+        return len(self.entries) + len(self.common_prefixes)
+
     def is_full(self) -> bool:
         """Return whether one more item would exceed `keys_max`."""
-        return len(self.entries) + len(self.common_prefixes) >= self.keys_max
+        return self.item_count() >= self.keys_max
 
     def add_entry(self, key: str, entry: E) -> bool:
         """Add an object; return False, and mark the page truncated, when it is full."""

@@ -86,5 +86,20 @@ def join(current: Sequence[Sibling], incoming: Sibling) -> JoinResult:
 
 
 def winner(siblings: Iterable[Sibling]) -> Sibling | None:
-    """Return the value that readers see: the last write, by (hlc, actor, seq)."""
+    """Return the value of one version that readers see: the last write, by (hlc, actor, seq)."""
     return max(siblings, key=lambda s: s.stamp.order_key(), default=None)
+
+
+def latest(siblings: Iterable[Sibling]) -> Sibling | None:
+    """Return the value of a key, with all its versions, that readers see without a version id.
+
+    A version whose winner is a tombstone was deleted and steps back behind those that were not;
+    where all were deleted, the newest tombstone is returned.
+    """
+    versions: dict[str, Sibling] = {}
+    for sibling in siblings:
+        best = winner([sibling, *filter(None, [versions.get(sibling.version_id)])])
+        assert best is not None
+        versions[sibling.version_id] = best
+    shown = [s for s in versions.values() if not s.is_tombstone]
+    return winner(shown or versions.values())

@@ -14,6 +14,7 @@ from replication.models import (
     ReplicationRegion,
 )
 from rs3gw.common import secretbox
+from rs3gw.s3 import services as s3
 from rs3gw.s3.models import AccessKey
 from rs3gw.storage.models import Bucket, BucketState
 
@@ -208,7 +209,8 @@ def test_the_history_of_a_region_says_who_changed_it(console, region):
 
 
 def test_an_access_key_shows_its_secret_once(console):
-    answer = add(console, "s3_accesskey", name="backup", account="olga")
+    s3.create_user(user_id="olga")
+    answer = add(console, "s3_accesskey", name="backup", user="olga")
 
     key = AccessKey.objects.get()
     secret = secretbox.unseal(key.sealed_secret, purpose="access-key").decode()
@@ -222,7 +224,7 @@ def test_an_access_key_shows_its_secret_once(console):
 
 
 def test_access_keys_are_disabled_enabled_and_deleted(console):
-    add(console, "s3_accesskey", name="backup", account="root")
+    add(console, "s3_accesskey", name="backup", user="root")
     key = AccessKey.objects.get()
     act(console, "s3_accesskey", "disable", key)
     key.refresh_from_db()

@@ -20,6 +20,7 @@ ADD_FORMS = [
     "admin:replication_replicationregion_add",
     "admin:replication_bucketreplicationconfig_add",
     "admin:s3_accesskey_add",
+    "admin:s3_s3user_add",
     "admin:auth_user_add",
 ]
 RECORDS = [
@@ -54,6 +55,7 @@ def test_every_model_an_operator_works_with_has_a_page():
         "replication.Delivery",
         "replication.RegisterRevision",
         "s3.AccessKey",
+        "s3.S3User",
     }
     assert "authtoken.TokenProxy" not in names
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -19,12 +20,19 @@ ACCESS_KEY, SECRET_KEY = "RSTESTACCESSKEY", "test-secret-key-of-the-run"
 
 
 class Node:
-    """A node's web process."""
+    """A node's web process; with a certificate, on HTTPS.
 
-    def __init__(self):
+    One node of the run may use the database of the run's lane; any other has one of its own.
+    """
+
+    def __init__(self, certificate=None, *, uses_lane_database=False):
         self.directory = Path(tempfile.mkdtemp(prefix="rs3gw-s3-"))
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.certificate = certificate
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
+        own = f"sqlite:///{self.directory}/rs3gw.sqlite3"
+        self.database = {} if uses_lane_database else {"RS3GW_DATABASE_URL": own}
+        self._trust = certificate and ssl.create_default_context(cafile=certificate.ca)
         self.process = None
 
     def start(self):
@@ -34,7 +42,11 @@ class Node:
             "RS3GW_INIT_ACCESS_KEY": ACCESS_KEY,
             "RS3GW_INIT_SECRET_KEY": SECRET_KEY,
             "RS3GW_S3_DOMAIN": "s3.localhost",
+            **self.database,
         }
+        if self.certificate:
+            env["RS3GW_TLS_CERT"] = str(self.certificate.cert)
+            env["RS3GW_TLS_KEY"] = str(self.certificate.key)
         manage = [sys.executable, str(ROOT / "manage.py")]
         subprocess.run([*manage, "migrate", "-v0"], env=env, check=True, capture_output=True)
         with (self.directory / "web.log").open("ab") as log:
@@ -46,7 +58,8 @@ class Node:
     def is_live(self):
         assert self.process.poll() is None, (self.directory / "web.log").read_text()
         try:
-            with urllib.request.urlopen(f"{self.url}/healthz/live", timeout=1) as answer:
+            url = f"{self.url}/healthz/live"
+            with urllib.request.urlopen(url, timeout=1, context=self._trust) as answer:
                 return answer.status == 200
         except OSError:
             return False
@@ -59,7 +72,7 @@ class Node:
 
 @pytest.fixture(scope="session")
 def node():
-    node = Node()
+    node = Node(uses_lane_database=True)
     node.start()
     yield node
     node.stop()
@@ -87,8 +100,8 @@ def bucket(s3, request):
     name = "b-" + request.node.name.replace("_", "-").split("[")[0][-50:].strip("-").lower()
     s3.create_bucket(Bucket=name)
     yield name
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=name)
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=name)
     for page in pages:
-        for entry in page.get("Contents", []):
-            s3.delete_object(Bucket=name, Key=entry["Key"])
+        for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+            s3.delete_object(Bucket=name, Key=entry["Key"], VersionId=entry["VersionId"])
     s3.delete_bucket(Bucket=name)

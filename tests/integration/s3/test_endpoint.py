@@ -120,6 +120,20 @@ def test_copies(s3, bucket):
     assert s3.head_object(Bucket=bucket, Key="a")["Metadata"] == {"y": "2"}
 
 
+@pytest.mark.parametrize(("sent", "read"), [("a+b", "a b"), ("c%2Bd", "c+d"), ("c+d", "c+d")])
+def test_a_plus_in_a_copy_source_is_a_space_or_itself(s3, bucket, sent, read):
+    for key in ("a b", "c+d"):
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+
+    def send_raw(params, **_):
+        params["headers"]["x-amz-copy-source"] = f"{bucket}/{sent}"
+
+    s3.meta.events.register("before-call.s3.CopyObject", send_raw, unique_id="raw")
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource=f"{bucket}/any")
+    s3.meta.events.unregister("before-call.s3.CopyObject", unique_id="raw")
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read().decode() == read
+
+
 def test_deleting_many(s3, bucket):
     for number in range(5):
         s3.put_object(Bucket=bucket, Key=f"k{number}", Body=b"x")
@@ -158,7 +172,11 @@ def test_buckets(s3, bucket):
 
 def test_policy_and_tags_of_a_bucket(s3, bucket):
     assert code_of(s3.get_bucket_policy, Bucket=bucket) == "NoSuchBucketPolicy"
-    policy = '{"Version": "2012-10-17",  "Statement": []}'
+    statement = (
+        '{"Effect":"Deny", "Principal":"*","Action":"s3:DeleteObject", '
+        f'"Resource":"arn:aws:s3:::{bucket}/x"}}'
+    )
+    policy = f'{{"Version": "2012-10-17",  "Statement": [ {statement}]}}'
     s3.put_bucket_policy(Bucket=bucket, Policy=policy)
     assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == policy
     s3.delete_bucket_policy(Bucket=bucket)
@@ -203,7 +221,7 @@ def test_presigned_urls(s3, bucket):
 
 
 def test_what_is_not_built_answers_in_xml(s3, bucket):
-    assert code_of(s3.get_bucket_cors, Bucket=bucket) == "NotImplemented"
+    assert code_of(s3.list_bucket_metrics_configurations, Bucket=bucket) == "NotImplemented"
 
 
 def exchange(node, request):
@@ -215,11 +233,9 @@ def exchange(node, request):
         return answer
 
 
-def test_an_unsigned_request_is_refused_before_its_body(node):
-    request = (
-        b"PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n"
-    )
-    answer = exchange(node, request)
+def test_an_unsigned_request_is_refused_before_its_body(node, bucket):
+    head = "Host: h\r\nContent-Length: 1000000\r\nExpect: 100-continue\r\n\r\n"
+    answer = exchange(node, f"PUT /{bucket}/k HTTP/1.1\r\n{head}".encode())
     assert answer.startswith(b"HTTP/1.1 403 ")
     assert b"100 Continue" not in answer
     assert parse(answer.partition(b"\r\n\r\n")[2]).findtext("Code") == "AccessDenied"
@@ -238,9 +254,9 @@ def test_signature_version_2_is_refused_by_name(node, request_bytes):
     assert b"AWS4-HMAC-SHA256" in answer
 
 
-def test_a_head_that_fails_has_no_body(node):
+def test_a_head_that_fails_has_no_body(node, bucket):
     connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=10)
-    connection.request("HEAD", "/b/k")
+    connection.request("HEAD", f"/{bucket}/k")
     answer = connection.getresponse()
     assert answer.status == 403
     assert answer.read() == b""

@@ -1,336 +1,236 @@
-"""Uploads in parts against one node, as boto3 sees them."""
+"""Uploads in parts against one node: order, sizes, lists, checksums, repetition."""
 
 import base64
 import hashlib
-import os
-import re
-import urllib.request
 
 import pytest
-from awscrt import checksums
 from botocore.exceptions import ClientError
 
-PART = os.urandom(5 * 2**20)
-OTHER = os.urandom(5 * 2**20 + 17)
-TAIL = b"tail"
-COMPOSITES = ["CRC32", "CRC32C", "SHA1", "SHA256"]
-FULL = ["CRC32", "CRC32C", "CRC64NVME"]
+from rs3gw.storage.core.checksums import new_hasher
+
+MIB = 2**20
+PARTS = [b"a" * (5 * MIB), b"b" * (5 * MIB), b"c" * 1000]
+WHOLE = b"".join(PARTS)
 
 
-def error_of(call, **options):
+def code_of(call, **arguments):
     with pytest.raises(ClientError) as caught:
-        call(**options)
-    response = caught.value.response
-    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
+        call(**arguments)
+    return caught.value.response["Error"]["Code"]
 
 
-def code_of(call, **options):
-    return error_of(call, **options)[0]
+@pytest.fixture
+def named(bucket):
+    return {"Bucket": bucket, "Key": "dir/k ü"}
 
 
-def digest_of(algorithm, data):
-    name = algorithm.lower()
-    if name.startswith("crc"):
-        size = 8 if name == "crc64nvme" else 4
-        return getattr(checksums, name)(data, 0).to_bytes(size, "big")
-    return hashlib.new(name, data).digest()
+def begin(s3, named, **more):
+    return {**named, "UploadId": s3.create_multipart_upload(**named, **more)["UploadId"]}
 
 
-def text_of(digest):
-    return base64.b64encode(digest).decode()
+def send(s3, here, number, body, **more):
+    answer = s3.upload_part(**here, PartNumber=number, Body=body, **more)
+    kept = {name: value for name, value in answer.items() if name.startswith("Checksum")}
+    return {"PartNumber": number, "ETag": answer["ETag"], **kept}
 
 
-class Upload:
-    """An upload of one test."""
+def complete(s3, here, parts, **more):
+    return s3.complete_multipart_upload(**here, MultipartUpload={"Parts": parts}, **more)
 
-    def __init__(self, s3, bucket, key="m", **options):
-        self.s3 = s3
-        self.created = s3.create_multipart_upload(Bucket=bucket, Key=key, **options)
-        self.here = {"Bucket": bucket, "Key": key, "UploadId": self.created["UploadId"]}
-        self.parts = {}
 
-    def put(self, number, body, **options):
-        answer = self.s3.upload_part(**self.here, PartNumber=number, Body=body, **options)
-        self.parts[number] = {"PartNumber": number, "ETag": answer["ETag"]}
-        return answer
+def test_parts_become_one_object(s3, named):
+    here = begin(s3, named, Metadata={"color": "red"}, ContentType="text/x", Tagging="a=1")
+    sent = [send(s3, here, n, PARTS[n - 1]) for n in (3, 1, 2)]
+    answer = complete(s3, here, sorted(sent, key=lambda p: p["PartNumber"]))
+    md5s = b"".join(hashlib.md5(part).digest() for part in PARTS)
+    assert answer["ETag"] == f'"{hashlib.md5(md5s).hexdigest()}-3"'
+    assert answer["Location"].startswith("http://127.0.0.1")
+    found = s3.get_object(**named)
+    assert found["Body"].read() == WHOLE
+    assert (found["Metadata"], found["ContentType"], found["TagCount"]) == (
+        {"color": "red"},
+        "text/x",
+        1,
+    )
+    second = s3.get_object(**named, PartNumber=2)
+    assert second["PartsCount"] == 3 and second["Body"].read() == PARTS[1]
 
-    @property
-    def named(self):
-        return {"Parts": [self.parts[number] for number in sorted(self.parts)]}
 
-    def complete(self, named=None, **options):
-        return self.s3.complete_multipart_upload(
-            **self.here, MultipartUpload=named or self.named, **options
+def test_a_repeated_completion_hears_the_same(s3, named):
+    here = begin(s3, named)
+    parts = [send(s3, here, 1, b"only")]
+    first = complete(s3, here, parts)
+    assert complete(s3, here, parts)["ETag"] == first["ETag"]
+    assert code_of(s3.upload_part, **here, PartNumber=1, Body=b"late") == "NoSuchUpload"
+    assert code_of(s3.abort_multipart_upload, **here) == "NoSuchUpload"
+
+
+def test_an_aborted_upload_is_gone(s3, named):
+    here = begin(s3, named)
+    part = send(s3, here, 1, b"x")
+    s3.abort_multipart_upload(**here)
+    assert code_of(complete, s3=s3, here=here, parts=[part]) == "NoSuchUpload"
+    assert code_of(s3.abort_multipart_upload, **here) == "NoSuchUpload"
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=named["Bucket"])
+
+
+def test_what_does_not_fit_is_refused_and_the_upload_goes_on(s3, named):
+    here = begin(s3, named)
+    small = [send(s3, here, n, b"x" * n) for n in (1, 2)]
+    other = {"PartNumber": 1, "ETag": '"' + "0" * 32 + '"'}
+
+    def refusal(*parts, **more):
+        return code_of(complete, s3=s3, here=here, parts=list(parts), **more)
+
+    assert refusal(*small) == "EntityTooSmall"
+    assert refusal(*reversed(small)) == "InvalidPartOrder"
+    assert refusal(small[0], small[0]) == "InvalidPartOrder"
+    assert refusal(other) == "InvalidPart"
+    assert refusal({"PartNumber": 9, "ETag": small[0]["ETag"]}) == "InvalidPart"
+    assert refusal(small[0], MpuObjectSize=2) == "InvalidRequest"
+    assert refusal() == "MalformedXML"
+    assert refusal(small[0], IfMatch='"none"') == "NoSuchKey"
+    complete(s3, here, [small[0]], MpuObjectSize=1, IfNoneMatch="*")
+
+
+def test_conditions_are_held(s3, named):
+    tag = s3.put_object(**named, Body=b"there")["ETag"]
+    here = begin(s3, named)
+    part = send(s3, here, 1, b"new")
+    code = code_of(complete, s3=s3, here=here, parts=[part], IfNoneMatch="*")
+    assert code == "PreconditionFailed"
+    complete(s3, here, [part], IfMatch=tag)
+    assert s3.get_object(**named)["Body"].read() == b"new"
+
+
+@pytest.mark.parametrize("number", [0, 10_001])
+def test_part_numbers_have_a_range(s3, named, number):
+    here = begin(s3, named)
+    assert code_of(s3.upload_part, **here, PartNumber=number, Body=b"") == "InvalidArgument"
+
+
+def test_parts_are_listed_in_pages(s3, named):
+    here = begin(s3, named, ChecksumAlgorithm="SHA256")
+    for number in (7, 3, 5):
+        send(s3, here, number, b"x" * number, ChecksumAlgorithm="SHA256")
+    page = s3.list_parts(**here, MaxParts=2)
+    assert [part["PartNumber"] for part in page["Parts"]] == [3, 5]
+    assert page["IsTruncated"] and page["NextPartNumberMarker"] == 5
+    assert page["ChecksumAlgorithm"] == "SHA256" and page["ChecksumType"] == "COMPOSITE"
+    assert page["Owner"]["ID"] == page["Initiator"]["ID"] == "root"
+    digest = base64.b64encode(hashlib.sha256(b"xxx").digest()).decode()
+    assert page["Parts"][0]["ChecksumSHA256"] == digest
+    rest = s3.list_parts(**here, PartNumberMarker=5)
+    assert [part["Size"] for part in rest["Parts"]] == [7]
+
+
+def test_uploads_are_listed_in_pages_and_groups(s3, bucket):
+    begun = []
+    for key in ("a", "b/1", "b/2", "b/2", "c"):
+        upload = s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+        begun.append((key, upload))
+    pages = s3.get_paginator("list_multipart_uploads").paginate(
+        Bucket=bucket, PaginationConfig={"PageSize": 2}
+    )
+    found = [(u["Key"], u["UploadId"]) for page in pages for u in page.get("Uploads", [])]
+    assert found == sorted(begun)
+    page = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/")
+    assert [u["Key"] for u in page["Uploads"]] == ["a", "c"]
+    assert page["CommonPrefixes"] == [{"Prefix": "b/"}]
+    only = s3.list_multipart_uploads(Bucket=bucket, Prefix="b/", MaxUploads=1)
+    assert only["IsTruncated"] and len(only["Uploads"]) == 1
+
+
+def test_parts_are_copied_whole_and_in_ranges(s3, named, bucket):
+    s3.put_object(Bucket=bucket, Key="source", Body=WHOLE)
+    here = begin(s3, named)
+    source = {"Bucket": bucket, "Key": "source"}
+    parts = []
+    for number, span in ((1, f"bytes=0-{6 * MIB - 1}"), (2, f"bytes={6 * MIB}-{len(WHOLE) - 1}")):
+        answer = s3.upload_part_copy(
+            **here, PartNumber=number, CopySource=source, CopySourceRange=span
         )
-
-    def refused(self, named=None, **options):
-        return code_of(
-            self.s3.complete_multipart_upload,
-            **self.here,
-            MultipartUpload=named or self.named,
-            **options,
-        )
-
-    def abort(self):
-        self.s3.abort_multipart_upload(**self.here)
-
-
-def test_parts_become_an_object(s3, bucket, node):
-    upload = Upload(s3, bucket, ContentType="a/b", Metadata={"x": "1"})
-    upload.put(1, PART)
-    upload.put(7, OTHER)
-    upload.put(10_000, TAIL)
-    done = upload.complete()
-    md5s = b"".join(hashlib.md5(body).digest() for body in (PART, OTHER, TAIL))
-    assert done["ETag"] == f'"{hashlib.md5(md5s).hexdigest()}-3"'
-    assert done["Location"] == f"{node.url}/{bucket}/m"
-    assert "VersionId" not in done
-    got = s3.get_object(Bucket=bucket, Key="m")
-    assert got["Body"].read() == PART + OTHER + TAIL
-    assert (got["ContentType"], got["Metadata"]) == ("a/b", {"x": "1"})
-
-
-def test_a_part_that_is_uploaded_again_replaces_the_first(s3, bucket):
-    upload = Upload(s3, bucket)
-    old = upload.put(1, PART)["ETag"]
-    upload.put(1, TAIL)
-    assert upload.refused({"Parts": [{"PartNumber": 1, "ETag": old}]}) == "InvalidPart"
-    upload.complete()
-    assert s3.get_object(Bucket=bucket, Key="m")["Body"].read() == TAIL
-
-
-def test_completing_twice_is_answered_twice_and_then_the_upload_is_gone(s3, bucket):
-    upload = Upload(s3, bucket)
-    upload.put(1, TAIL)
-    first, second = upload.complete(), upload.complete()
-    assert first["ETag"] == second["ETag"]
-    other = {"Parts": [{"PartNumber": 2, "ETag": "x"}]}
-    assert upload.refused(other) == "NoSuchUpload"
-    assert code_of(s3.list_parts, **upload.here) == "NoSuchUpload"
-    assert code_of(s3.upload_part, **upload.here, PartNumber=2, Body=b"") == "NoSuchUpload"
-    assert error_of(s3.abort_multipart_upload, **upload.here) == ("NoSuchUpload", 404)
-    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
-
-
-def test_an_aborted_upload_is_gone(s3, bucket):
-    upload = Upload(s3, bucket)
-    upload.put(1, TAIL)
-    upload.abort()
-    assert error_of(s3.abort_multipart_upload, **upload.here) == ("NoSuchUpload", 404)
-    assert upload.refused() == "NoSuchUpload"
-
-
-@pytest.mark.parametrize("upload_id", ["x", "é", "A" * 200, "0" * 40, "../../x", "node-1.abc"])
-def test_an_upload_that_never_was_is_not_found(s3, bucket, upload_id):
-    here = {"Bucket": bucket, "Key": "m", "UploadId": upload_id}
-    assert error_of(s3.list_parts, **here) == ("NoSuchUpload", 404)
-    assert code_of(s3.upload_part, **here, PartNumber=1, Body=b"x") == "NoSuchUpload"
-
-
-def test_an_upload_belongs_to_its_key_and_bucket(s3, bucket):
-    upload = Upload(s3, bucket)
-    assert code_of(s3.list_parts, **(upload.here | {"Key": "n"})) == "NoSuchUpload"
-    upload.abort()
-
-
-@pytest.mark.parametrize("number", [0, 10_001, -1])
-def test_part_numbers_have_a_range(s3, bucket, number):
-    upload = Upload(s3, bucket)
-    assert code_of(s3.upload_part, **upload.here, PartNumber=number, Body=b"") == "InvalidArgument"
-    upload.abort()
-
-
-def test_mistakes_in_the_list_are_named(s3, bucket):
-    upload = Upload(s3, bucket)
-    upload.put(1, TAIL)
-    upload.put(2, TAIL)
-    first, second = upload.named["Parts"]
-    assert upload.refused() == "EntityTooSmall"
-    assert upload.refused({"Parts": [second, first]}) == "InvalidPartOrder"
-    assert upload.refused({"Parts": [first, first]}) == "InvalidPartOrder"
-    assert upload.refused({"Parts": [first | {"ETag": "0" * 32}]}) == "InvalidPart"
-    assert upload.refused({"Parts": [{"PartNumber": 3, "ETag": first["ETag"]}]}) == "InvalidPart"
-    assert upload.refused({"Parts": []}) == "MalformedXML"
-    unquoted = {"Parts": [first | {"ETag": first["ETag"].strip('"')}]}
-    upload.complete(unquoted)
-
-
-def test_conditions_are_checked_and_the_upload_stays(s3, bucket):
-    s3.put_object(Bucket=bucket, Key="m", Body=b"there")
-    upload = Upload(s3, bucket)
-    upload.put(1, TAIL)
-    assert upload.refused(IfNoneMatch="*") == "PreconditionFailed"
-    assert upload.refused(IfMatch='"x"') == "PreconditionFailed"
-    assert s3.list_parts(**upload.here)["Parts"][0]["Size"] == len(TAIL)
-    upload.complete(IfMatch=f'"{hashlib.md5(b"there").hexdigest()}"')
-    assert s3.get_object(Bucket=bucket, Key="m")["Body"].read() == TAIL
-
-
-def test_the_size_that_the_client_expects_is_checked(s3, bucket):
-    upload = Upload(s3, bucket)
-    upload.put(1, TAIL)
-    assert upload.refused(MpuObjectSize=5) == "InvalidRequest"
-    upload.complete(MpuObjectSize=len(TAIL))
-
-
-@pytest.mark.parametrize("algorithm", COMPOSITES)
-def test_composite_checksums(s3, bucket, algorithm):
-    field = f"Checksum{algorithm}"
-    upload = Upload(s3, bucket, ChecksumAlgorithm=algorithm)
-    assert upload.created["ChecksumAlgorithm"] == algorithm
-    assert upload.created["ChecksumType"] == "COMPOSITE"
-    digests = [digest_of(algorithm, body) for body in (PART, TAIL)]
-    for number, body in ((1, PART), (2, TAIL)):
-        answer = upload.put(number, body, ChecksumAlgorithm=algorithm)
-        assert answer[field] == text_of(digests[number - 1])
-        upload.parts[number][field] = answer[field]
-    listed = s3.list_parts(**upload.here)
-    assert (listed["ChecksumAlgorithm"], listed["ChecksumType"]) == (algorithm, "COMPOSITE")
-    assert [part[field] for part in listed["Parts"]] == [text_of(digest) for digest in digests]
-    wanted = text_of(digest_of(algorithm, b"".join(digests))) + "-2"
-
-    wrong_part = {"Parts": [dict(part) for part in upload.named["Parts"]]}
-    wrong_part["Parts"][0][field] = text_of(digests[1])
-    assert upload.refused(wrong_part) == "InvalidPart"
-    assert upload.refused(**{field: text_of(digests[0])}) == "BadDigest"
-    assert upload.refused(**{field: "bad"}) == "InvalidRequest"
-    assert upload.refused(ChecksumType="FULL_OBJECT") == "InvalidRequest"
-    done = upload.complete(**{field: wanted})
-    assert (done[field], done["ChecksumType"]) == (wanted, "COMPOSITE")
-    head = s3.head_object(Bucket=bucket, Key="m", ChecksumMode="ENABLED")
-    assert (head[field], head["ChecksumType"]) == (wanted, "COMPOSITE")
-
-
-@pytest.mark.parametrize("algorithm", FULL)
-def test_checksums_of_the_full_object(s3, bucket, algorithm):
-    field = f"Checksum{algorithm}"
-    upload = Upload(s3, bucket, ChecksumAlgorithm=algorithm, ChecksumType="FULL_OBJECT")
-    for number, body in ((1, PART), (2, OTHER), (3, TAIL)):
-        upload.put(number, body, ChecksumAlgorithm=algorithm)
-    whole = text_of(digest_of(algorithm, PART + OTHER + TAIL))
-    assert upload.refused(**{field: text_of(digest_of(algorithm, PART))}) == "BadDigest"
-    done = upload.complete(**{field: whole})
-    assert (done[field], done["ChecksumType"]) == (whole, "FULL_OBJECT")
-    head = s3.head_object(Bucket=bucket, Key="m", ChecksumMode="ENABLED")
-    assert (head[field], head["ChecksumType"]) == (whole, "FULL_OBJECT")
-
-
-def test_a_checksum_that_the_client_leaves_out_is_computed(node, s3, bucket):
-    upload = Upload(s3, bucket, ChecksumAlgorithm="CRC64NVME")
-    url = s3.generate_presigned_url("upload_part", Params={**upload.here, "PartNumber": 1})
-    put = urllib.request.Request(url, data=TAIL, method="PUT")
-    with urllib.request.urlopen(put, timeout=10) as answer:
-        assert answer.headers["x-amz-checksum-crc64nvme"] == text_of(digest_of("CRC64NVME", TAIL))
-    tag = s3.list_parts(**upload.here)["Parts"][0]["ETag"]
-    done = upload.complete({"Parts": [{"PartNumber": 1, "ETag": tag}]})
-    assert done["ChecksumCRC64NVME"] == text_of(digest_of("CRC64NVME", TAIL))
+        parts.append({"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]})
+    complete(s3, here, parts)
+    assert s3.get_object(**named)["Body"].read() == WHOLE
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("span", "code"),
     [
-        {"ChecksumAlgorithm": "SHA256", "ChecksumType": "FULL_OBJECT"},
-        {"ChecksumAlgorithm": "SHA1", "ChecksumType": "FULL_OBJECT"},
-        {"ChecksumAlgorithm": "CRC64NVME", "ChecksumType": "COMPOSITE"},
-        {"ChecksumAlgorithm": "CRC16"},
-        {"ChecksumAlgorithm": "CRC32", "ChecksumType": "HALF"},
+        ("bytes=0-", "InvalidArgument"),
+        ("bytes=5-2", "InvalidArgument"),
+        ("0-5", "InvalidArgument"),
+        ("bytes=0-10", "InvalidRange"),
     ],
 )
-def test_checksums_that_do_not_exist_are_refused(s3, bucket, options):
-    refused = code_of(s3.create_multipart_upload, Bucket=bucket, Key="m", **options)
-    assert refused == "InvalidRequest"
-
-
-def test_a_part_with_another_checksum_is_refused(s3, bucket):
-    upload = Upload(s3, bucket, ChecksumAlgorithm="SHA256")
-    options = {**upload.here, "PartNumber": 1, "Body": b"x", "ChecksumAlgorithm": "SHA1"}
-    assert code_of(s3.upload_part, **options) == "InvalidRequest"
-    upload.abort()
-
-
-def test_lists_of_parts_are_paged(s3, bucket):
-    upload = Upload(s3, bucket, StorageClass="STANDARD_IA")
-    for number in (1, 3, 5, 7, 9):
-        upload.put(number, b"x" * number)
-    page = s3.list_parts(**upload.here, MaxParts=2)
-    assert (page["IsTruncated"], page["NextPartNumberMarker"], page["MaxParts"]) == (True, 3, 2)
-    assert page["StorageClass"] == "STANDARD_IA"
-    assert page["Initiator"]["ID"] == page["Owner"]["ID"] == "root"
-    pages = s3.get_paginator("list_parts").paginate(**upload.here, PaginationConfig={"PageSize": 2})
-    found = [(part["PartNumber"], part["Size"]) for page in pages for part in page["Parts"]]
-    assert found == [(number, number) for number in (1, 3, 5, 7, 9)]
-    assert s3.list_parts(**upload.here, PartNumberMarker=9)["IsTruncated"] is False
-    upload.abort()
-
-
-def test_lists_of_uploads_are_paged_in_order(s3, bucket):
-    keys = ["a/1", "a/2", "b", "b", "c/1", "d&<é>"]
-    uploads = [Upload(s3, bucket, key) for key in keys]
-    pages = s3.get_paginator("list_multipart_uploads").paginate(
-        Bucket=bucket, PaginationConfig={"PageSize": 1}
+def test_a_range_outside_the_source_is_refused(s3, named, bucket, span, code):
+    s3.put_object(Bucket=bucket, Key="source", Body=b"0123456789")
+    here = begin(s3, named)
+    source = {"Bucket": bucket, "Key": "source"}
+    found = code_of(
+        s3.upload_part_copy, **here, PartNumber=1, CopySource=source, CopySourceRange=span
     )
-    found = [(item["Key"], item["UploadId"]) for page in pages for item in page["Uploads"]]
-    assert found == sorted((u.here["Key"], u.here["UploadId"]) for u in uploads)
-    assert [key for key, _ in found] == keys
-    for upload in uploads:
-        upload.abort()
-
-
-def test_lists_of_uploads_group_by_delimiter(s3, bucket):
-    keys = ["a/1", "a/2", "b", "c/1", "c/2", "d"]
-    uploads = [Upload(s3, bucket, key) for key in keys]
-    found, groups, marker = [], [], {}
-    while True:
-        page = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/", MaxUploads=1, **marker)
-        found += [item["Key"] for item in page.get("Uploads", [])]
-        groups += [group["Prefix"] for group in page.get("CommonPrefixes", [])]
-        if not page["IsTruncated"]:
-            break
-        marker = {
-            "KeyMarker": page["NextKeyMarker"],
-            "UploadIdMarker": page["NextUploadIdMarker"],
-        }
-    assert (found, groups) == (["b", "d"], ["a/", "c/"])
-    inside = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/", Prefix="c/")
-    assert [item["Key"] for item in inside["Uploads"]] == ["c/1", "c/2"]
-    behind = s3.list_multipart_uploads(Bucket=bucket, KeyMarker="b")
-    assert [item["Key"] for item in behind["Uploads"]] == ["c/1", "c/2", "d"]
-    for upload in uploads:
-        upload.abort()
+    assert found == code
 
 
 @pytest.mark.parametrize(
-    "span", ["0-2", "bytes=0", "bytes=hello-world", "bytes=0-2,3-5", "bytes=3-1", "bytes=-5"]
+    ("algorithm", "kind"),
+    [
+        ("CRC32", "COMPOSITE"),
+        ("CRC32", "FULL_OBJECT"),
+        ("CRC32C", "COMPOSITE"),
+        ("CRC32C", "FULL_OBJECT"),
+        ("CRC64NVME", "FULL_OBJECT"),
+        ("SHA1", "COMPOSITE"),
+        ("SHA256", "COMPOSITE"),
+    ],
 )
-def test_a_copy_range_has_one_form(s3, bucket, span):
-    s3.put_object(Bucket=bucket, Key="source", Body=PART)
-    upload = Upload(s3, bucket)
-    copy = {**upload.here, "PartNumber": 1, "CopySource": {"Bucket": bucket, "Key": "source"}}
-    assert code_of(s3.upload_part_copy, **copy, CopySourceRange=span) == "InvalidArgument"
-    upload.abort()
+def test_the_checksum_of_the_whole(s3, named, algorithm, kind):
+    here = begin(s3, named, ChecksumAlgorithm=algorithm, ChecksumType=kind)
+    parts = [
+        send(s3, here, n, body, ChecksumAlgorithm=algorithm) for n, body in enumerate(PARTS, 1)
+    ]
+    name = f"Checksum{algorithm}"
+    hasher = new_hasher(algorithm.lower())
+    if kind == "FULL_OBJECT":
+        hasher.update(WHOLE)
+        expected = hasher.base64()
+    else:
+        for part in parts:
+            hasher.update(base64.b64decode(part[name]))
+        expected = f"{hasher.base64()}-3"
+    wrong = {name: base64.b64encode(bytes(len(base64.b64decode(parts[0][name])))).decode()}
+    assert code_of(complete, s3=s3, here=here, parts=parts, **wrong) == "BadDigest"
+    broken = [{**parts[0], **wrong}, *parts[1:]]
+    assert code_of(complete, s3=s3, here=here, parts=broken) == "InvalidPart"
+    answer = complete(s3, here, parts)
+    assert (answer[name], answer["ChecksumType"]) == (expected, kind)
+    head = s3.head_object(**named, ChecksumMode="ENABLED")
+    assert (head[name], head["ChecksumType"]) == (expected, kind)
+    wanted = ["ObjectParts", "Checksum"]
+    attributes = s3.get_object_attributes(**named, ObjectAttributes=wanted)
+    assert attributes["ObjectParts"]["TotalPartsCount"] == 3
+    listed = [part[name] for part in attributes["ObjectParts"]["Parts"]]
+    assert listed == [part[name] for part in parts]
 
 
-def test_parts_are_copied_from_objects(s3, bucket):
-    etag = s3.put_object(Bucket=bucket, Key="source", Body=PART + TAIL)["ETag"]
-    upload = Upload(s3, bucket, ChecksumAlgorithm="SHA256")
-    copy = {**upload.here, "CopySource": {"Bucket": bucket, "Key": "source"}}
-    first = s3.upload_part_copy(**copy, PartNumber=1, CopySourceRange=f"bytes=0-{len(PART) - 1}")
-    second = s3.upload_part_copy(**copy, PartNumber=2, CopySourceIfMatch=etag)
-    results = [first["CopyPartResult"], second["CopyPartResult"]]
-    assert results[0]["ETag"] == f'"{hashlib.md5(PART).hexdigest()}"'
-    assert results[1]["ChecksumSHA256"] == text_of(digest_of("SHA256", PART + TAIL))
-    refused = error_of(s3.upload_part_copy, **copy, PartNumber=3, CopySourceIfMatch='"x"')
-    assert refused == ("PreconditionFailed", 412)
-    beyond = f"bytes=0-{len(PART + TAIL)}"
-    assert code_of(s3.upload_part_copy, **copy, PartNumber=3, CopySourceRange=beyond) == (
-        "InvalidRange"
-    )
-    parts = [{"PartNumber": n, "ETag": r["ETag"]} for n, r in enumerate(results, start=1)]
-    upload.complete({"Parts": parts})
-    assert s3.get_object(Bucket=bucket, Key="m")["Body"].read() == PART + PART + TAIL
+@pytest.mark.parametrize(
+    ("algorithm", "kind"), [("SHA256", "FULL_OBJECT"), ("CRC64NVME", "COMPOSITE")]
+)
+def test_a_checksum_that_cannot_be_combined_is_refused(s3, named, algorithm, kind):
+    more = {"ChecksumAlgorithm": algorithm, "ChecksumType": kind}
+    assert code_of(s3.create_multipart_upload, **named, **more) == "InvalidRequest"
 
 
-def test_an_upload_id_needs_no_escaping(s3, bucket):
-    upload = Upload(s3, bucket)
-    assert re.fullmatch("[0-9a-z]{20,128}", upload.here["UploadId"])
-    upload.abort()
+def test_a_part_with_another_checksum_than_the_upload_is_refused(s3, named):
+    here = begin(s3, named, ChecksumAlgorithm="SHA256")
+    more = {"PartNumber": 1, "Body": b"x", "ChecksumAlgorithm": "CRC32"}
+    assert code_of(s3.upload_part, **here, **more) == "InvalidRequest"
+
+
+def test_versions_of_objects_in_parts(s3, named, bucket):
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    here = begin(s3, named)
+    version = complete(s3, here, [send(s3, here, 1, b"one")])["VersionId"]
+    assert s3.head_object(**named)["VersionId"] == version

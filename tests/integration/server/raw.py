@@ -33,9 +33,11 @@ class Answer:
 class Client:
     """One connection."""
 
-    def __init__(self, port, host="127.0.0.1"):
+    def __init__(self, port, host="127.0.0.1", *, tls=None, session=None):
         self.socket = socket.create_connection((host, port), timeout=PATIENCE_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=host, session=session)
         self._buffer = b""
 
     def __enter__(self):
@@ -67,10 +69,13 @@ class Client:
         return piece
 
     def _exactly(self, size):
-        while len(self._buffer) < size:
-            self._more()
-        piece, self._buffer = self._buffer[:size], self._buffer[size:]
-        return piece
+        piece, self._buffer = bytearray(self._buffer[:size]), self._buffer[size:]
+        while len(piece) < size:
+            data = self.socket.recv(min(65536, size - len(piece)))
+            if not data:
+                raise EOFError(piece)
+            piece += data
+        return bytes(piece)
 
     def _chunks(self):
         body = b""
@@ -149,15 +154,17 @@ class Servers:
     def __init__(self):
         self._running = []
 
-    def start(self, app, *, threads=4, host="127.0.0.1", on_thread_end=lambda: None, **limits):
-        """Serve an application; return its listener."""
+    def start(self, app, *, threads=4, host="127.0.0.1", certificate=None, **options):
+        """Serve an application; return its listener. Other options are limits."""
+        on_thread_end = options.pop("on_thread_end", lambda: None)
         config = ListenerConfig(
             host=host,
             port=0,
             app=app,
             threads=threads,
             name="test",
-            limits=ServerLimits(**limits),
+            limits=ServerLimits(**options),
+            certificate=certificate,
             on_thread_end=on_thread_end,
         )
         server = HttpServer([config])

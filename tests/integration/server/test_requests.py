@@ -30,7 +30,9 @@ def test_the_target_arrives_as_sent_and_decoded(servers):
     ("target", "path", "query"),
     [
         (b"http://host:1/p/q?x=1", "/p/q", "x=1"),
+        (b"HTTPS://host/p%2Fq", "/p/q", ""),
         (b"http://host", "/", ""),
+        (b"*", "*", ""),
         (b"http://host/?x=/y", "/", "x=/y"),
         (b"/http://host/p", "/http://host/p", ""),
         (b"/p?u=http://host/q", "/p", "u=http://host/q"),
@@ -155,6 +157,29 @@ def test_the_body_is_called_for_when_it_is_first_read(servers):
         assert client.ask(HEAD + b"\r\n").status == 200
 
 
+@pytest.mark.parametrize("value", [b"", b" ", b"200", b"\xff", b"101-continue"])
+def test_an_expectation_that_nobody_knows_is_ignored(servers, value):
+    app = Recorder()
+    with Client(servers.start(app).port) as client:
+        for _ in range(2):
+            assert client.ask(EXPECTING.replace(b"100-continue", value), b"abc").status == 200
+            assert app.body() == b"abc"
+
+
+def test_the_body_is_called_for_once_among_other_expectations(servers):
+    app = Recorder()
+    with Client(servers.start(app).port) as client:
+        assert client.ask(EXPECTING.replace(b"100-continue", b"x, 100-Continue")).status == 100
+        assert client.ask(b"abc").status == 200
+        assert client.ask(HEAD + b"\r\n").status == 200
+
+
+def test_an_expectation_without_a_body_is_met_by_the_answer(servers):
+    with Client(servers.start(Recorder()).port) as client:
+        for _ in range(2):
+            assert client.ask(HEAD + b"Expect: 100-continue\r\n\r\n").status == 200
+
+
 def test_a_request_is_refused_before_its_body(servers):
     def app(environ, start_response):
         start_response("403 Forbidden", [("Content-Length", "0")])
@@ -230,6 +255,14 @@ def test_requests_before_a_malformed_one_are_answered(servers):
     assert app.environs.qsize() == 1
 
 
+@pytest.mark.parametrize("value", [b"close", b"Close", b"te, close", b"close, keep-alive"])
+def test_a_client_may_end_the_connection_with_a_request(servers, value):
+    with Client(servers.start(Recorder()).port) as client:
+        answer = client.ask(HEAD + b"Connection: " + value + b"\r\n\r\n")
+        assert (answer.body, answer.headers["connection"]) == (b"ok", "close")
+        assert client.is_closed()
+
+
 def test_bytes_after_the_last_request_do_not_spoil_its_answer(servers):
     with Client(servers.start(Recorder()).port) as client:
         assert client.ask(HEAD + b"Connection: close\r\n\r\nGET").status == 200
@@ -244,6 +277,10 @@ def test_bytes_after_the_last_request_do_not_spoil_its_answer(servers):
         (HEAD + b"X: " + b"a" * 70_000 + b"\r\n\r\n", 431),
         (HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
         (b"GET /a HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+        ("GET /grün HTTP/1.1\r\nHost: a\r\n\r\n".encode(), 400),
+        (b"GET /a?b=\xff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"GET /a\x00b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", 501),
     ],
 )
 def test_what_cannot_be_served_is_refused_and_never_reaches_the_application(

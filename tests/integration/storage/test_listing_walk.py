@@ -4,8 +4,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from rs3gw.storage import selectors
-from rs3gw.storage.models import Bucket
+from rs3gw.storage import rows, selectors, walks
+from rs3gw.storage.models import Bucket, ObjectVersion
 
 KEYS = ["a", "a/b", "a/c", "a+", "b/d/e", "b/f", "c", "z", "é", "𐍈", "//", "..", "%2F"]
 
@@ -51,8 +51,6 @@ def test_a_prefix_limits_the_walk(full):
 
 
 def test_a_deleted_key_is_not_listed(full):
-    from rs3gw.storage.models import ObjectVersion
-
     ObjectVersion.objects.filter(key="c").update(state="tombstone")
     assert "c" not in walk(full)
 
@@ -68,6 +66,26 @@ def test_a_large_group_costs_one_seek(bucket, put):
     assert page.common_prefixes == ["logs/"]
     assert [entry.key for entry in page.entries] == ["zebra"]
     assert len(queries) <= 3
+
+
+def test_many_large_groups_cost_few_rows(bucket, put, monkeypatch):
+    model = put("g00/000")
+    row = ObjectVersion.objects.get(pk=model.row_id)
+    ObjectVersion.objects.bulk_create(
+        replaced(row, key=f"g{group:02}/{number:03}", actor=7, seq=1000 * group + number)
+        for group in range(20)
+        for number in range(1, 200)
+    )
+    converted, convert = [], rows.to_entry
+    monkeypatch.setattr(rows, "to_entry", lambda row: converted.append(row) or convert(row))
+    page = selectors.list_keys(bucket=bucket, delimiter="/")
+    assert page.common_prefixes == [f"g{group:02}/" for group in range(20)]
+    assert len(converted) <= walks.BATCH_ROWS + 20 * 20
+
+
+def replaced(row, **values):
+    fields = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+    return ObjectVersion(**fields | {"id": None} | values)
 
 
 def test_a_bucket_read_by_statement_is_the_one_the_orm_reads(bucket):

@@ -35,6 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("--mode", choices=["async", "quorum", "sync"], default="quorum")
         parser.add_argument("--replication-factor", type=int, default=3)
         parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
+        parser.add_argument("--tls", action="store_true", help="S3 ports speak HTTPS")
         parser.add_argument("--detach", action="store_true", help="return once it is ready")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -64,6 +65,7 @@ class Command(BaseCommand):
                 mode=options["mode"],
                 replication_factor=options["replication_factor"],
                 database=options["database"],
+                is_tls=options["tls"],
             )
             state = control.new_state(wanted, directory)
             save(directory, state)
@@ -88,6 +90,8 @@ class Command(BaseCommand):
         write(f"Admin       {state['nodes'][0]['admin_url']}")
         write(f"  user      {state['admin_user']}")
         write(f"  password  {state['admin_password']}\n")
+        if state.get("ca_file"):
+            write(f"CA          {state['ca_file']}\n")
         for node in state["nodes"]:
             write(f"S3          {node['s3_url']}   {node['node_id']}")
         write(f"  access key  {state['access_key']}")

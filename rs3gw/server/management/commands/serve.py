@@ -1,5 +1,6 @@
 """`manage.py serve`: the web process of a node."""
 
+import logging
 import signal
 import threading
 from typing import Any
@@ -13,7 +14,9 @@ from rs3gw.server import first_start
 from rs3gw.server.app import cluster_port_app, s3_port_app
 from rs3gw.server.http import HttpServer, ListenerConfig
 from rs3gw.server.protocol import ServerLimits
+from rs3gw.server.tls import Certificate
 
+logger = logging.getLogger(__name__)
 DRAIN_SECONDS = 10.0
 
 
@@ -37,12 +40,15 @@ class Command(BaseCommand):
                 if made.access_key and not settings.RS3GW_INIT_SECRET_KEY:
                     self.stdout.write(f"access key {made.access_key} secret {made.secret_key}")
             first_start.check()
-            server = HttpServer(_listeners())
+            certificate = _certificate()
+            server = HttpServer(_listeners(certificate))
         except (Rs3gwError, OSError) as error:
             raise CommandError(str(error)) from error
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
+        if certificate is not None:
+            signal.signal(signal.SIGHUP, lambda *_: _renew(certificate))
         first_start.join_cluster()
         server.start()
         self.stdout.write(f"serving on {settings.RS3GW_BIND_ADDR}")
@@ -52,7 +58,22 @@ class Command(BaseCommand):
         server.stop(DRAIN_SECONDS)
 
 
-def _listeners() -> list[ListenerConfig]:
+def _certificate() -> Certificate | None:
+    if not settings.RS3GW_TLS_CERT:
+        return None
+    return Certificate(settings.RS3GW_TLS_CERT, settings.RS3GW_TLS_KEY)
+
+
+def _renew(certificate: Certificate) -> None:
+    try:
+        certificate.reload()
+    except Rs3gwError as error:
+        logger.error("the certificate stays the one that was read last: %s", error)  # noqa: TRY400
+    else:
+        logger.info("the certificate was read again")
+
+
+def _listeners(certificate: Certificate | None) -> list[ListenerConfig]:
     limits = ServerLimits(connections_max=settings.RS3GW_CONNECTIONS_MAX)
     host, _, port = settings.RS3GW_BIND_ADDR.rpartition(":")
     configs = [
@@ -63,6 +84,7 @@ def _listeners() -> list[ListenerConfig]:
             threads=settings.RS3GW_HTTP_THREADS,
             name="s3",
             limits=limits,
+            certificate=certificate,
             on_thread_end=connections.close_all,
         )
     ]

@@ -1,0 +1,1 @@
+"""S3 programs and libraries of others, each taken through the same steps."""

@@ -1,0 +1,1 @@
+"""The harness of `make s3-clients`, without a client."""
