@@ -23,6 +23,8 @@ CACHE_KEYS_MAX = 10_000
 SERVICE = "s3"
 _PAYLOAD_HASH = re.compile(r"[0-9a-fA-F]{64}|STREAMING-[A-Z0-9-]+")
 CLASSIC_REGION = "us-east-1"
+_KEY_ID = re.compile(r"[!-~]{1,128}")
+_SIGNING_FIELDS = ("x-amz-signature", "x-amz-credential", "signature", "awsaccesskeyid")
 _FIND = (
     "SELECT sealed_secret, owner, is_enabled, revision FROM s3_accesskey WHERE access_key_id = %s"
 )
@@ -78,7 +80,8 @@ class _Key:
 
 
 def _usable_key(access_key_id: str) -> _Key:
-    row = rows.fetch_one(_FIND, (access_key_id,))
+    is_possible = _KEY_ID.fullmatch(access_key_id)
+    row = rows.fetch_one(_FIND, (access_key_id,)) if is_possible else None
     if row is None or not row[2]:
         raise S3Error(
             "InvalidAccessKeyId", "The access key does not exist on this node, or was revoked."
@@ -129,10 +132,16 @@ def authenticate_form(fields: Mapping[str, str]) -> Identity:
     """
     policy = fields.get("policy")
     if policy is None:
+        if any(name in fields for name in _SIGNING_FIELDS):
+            raise S3Error(
+                "InvalidArgument",
+                "A signed form must contain a field named 'policy'. If it is specified, please "
+                "check the order of the fields.",
+            )
         return ANONYMOUS
     if "x-amz-signature" in fields:
         return _authenticate_form_v4(policy, fields)
-    if not fields.get("awsaccesskeyid") or "signature" not in fields:
+    if "awsaccesskeyid" not in fields or "signature" not in fields:
         raise S3Error(
             "InvalidArgument",
             "A form with a policy needs x-amz-credential, x-amz-algorithm, x-amz-date and "

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from rs3gw.s3.core.errors import S3Error
-from rs3gw.s3.core.sigv4 import EMPTY_SHA256
+from rs3gw.s3.core.sigv4 import EMPTY_SHA256, matches
 
 STREAMING_PREFIX = "STREAMING-"
 SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -38,7 +38,7 @@ class ChunkSigner:
     def _check(self, kind: str, lines: tuple[str, ...], given: str) -> None:
         text = "\n".join([f"AWS4-HMAC-SHA256-{kind}", *self._prefix, self._previous, *lines])
         expected = hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(expected, given):
+        if not matches(expected, given):
             raise S3Error("SignatureDoesNotMatch", "A chunk of the body is not signed as it is.")
         self._previous = expected
 

@@ -5,7 +5,7 @@ where the next boundary begins. What follows the file is ignored, as S3 does.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -16,11 +16,12 @@ HEADER_BYTES_MAX = 8 * 1024
 FIELDS_BYTES_MAX = 20 * 1024
 POLICY_BYTES_MAX = 32 * 1024
 FIELDS_MAX = 100
+PADDING_BYTES_MAX = 16
 _BOUNDARY = re.compile(r"""boundary=(?:"([^"]{1,200})"|([^;,\s]{1,200}))""", re.IGNORECASE)
-_NAME = re.compile(r"""[;\s]name=(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))""", re.IGNORECASE)
-_FILENAME = re.compile(r"""[;\s]filename=(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))""", re.IGNORECASE)
-_FILENAME_UTF8 = re.compile(r"""[;\s]filename\*=UTF-8'[^']*'([^;\s]+)""", re.IGNORECASE)
-_CONTENT_TYPE = re.compile(r"^content-type:\s*(.*)$", re.IGNORECASE | re.MULTILINE)
+_PARAMETER = re.compile(r""";\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))""")
+# What makes a delimiter of a boundary; without it the boundary is a part of the content.
+_DELIMITER_END = re.compile(rb"--|[ \t]{0,%d}\r\n" % PADDING_BYTES_MAX)
+_CHARSETS = ("utf-8", "iso-8859-1")
 
 Read = Callable[[int], bytes]
 
@@ -32,14 +33,12 @@ class Form:
     Attributes:
         fields: Values by lower-case name; of a name that comes twice the first one counts.
         filename: Name of the file on the sender's machine, without its path.
-        content_type: Type of the file as its part says; "" when it says none.
         has_file: Whether there is a file.
         file: The bytes of the file; to be read once, to the end.
     """
 
     fields: dict[str, str] = field(default_factory=dict)
     filename: str = ""
-    content_type: str = ""
     has_file: bool = False
     file: Iterator[bytes] = field(default_factory=lambda: iter(()))
 
@@ -74,13 +73,11 @@ def read_form(read: Read, boundary: bytes) -> Form:
     form = Form()
     size_bytes = 0
     while source.begins_part():
-        head = source.head()
-        name = _field_name(head)
+        parameters = _parameters(source.head())
+        name = _field_name(parameters)
         if name == "file":
             form.has_file = True
-            form.filename = _filename(head)
-            type_match = _CONTENT_TYPE.search(head)
-            form.content_type = type_match[1].strip() if type_match else ""
+            form.filename = _filename(parameters)
             form.file = source.content()
             return form
         limit = POLICY_BYTES_MAX if name == "policy" else FIELDS_BYTES_MAX
@@ -112,28 +109,31 @@ def _text(value: bytes) -> str:
         raise _malformed("a field is not UTF-8") from None
 
 
-def _unquoted(match: re.Match[str]) -> str:
-    return re.sub(r"\\(.)", r"\1", match[1]) if match[1] is not None else match[2]
-
-
-def _field_name(head: str) -> str:
+def _parameters(head: str) -> dict[str, str]:
+    """Return the parameters of a part's Content-Disposition by lower-case name, as they stand."""
     for line in head.split("\r\n"):
         if line.lower().startswith("content-disposition:"):
-            match = _NAME.search(line)
-            if match:
-                return _unquoted(match).lower()
-    raise _malformed("a part has no name")
+            found: dict[str, str] = {}
+            for match in _PARAMETER.finditer(line):
+                value = match[2] if match[2] is not None else match[3]
+                found.setdefault(match[1].lower(), value)
+            return found
+    return {}
 
 
-def _filename(head: str) -> str:
-    encoded, plain = _FILENAME_UTF8.search(head), _FILENAME.search(head)
-    if encoded:
-        name = unquote(encoded[1])
-    elif plain:
-        # Browsers on Windows once sent whole paths; their backslashes are no escapes.
-        name = plain[1] if plain[1] is not None else plain[2]
-    else:
-        return ""
+def _field_name(parameters: Mapping[str, str]) -> str:
+    name = re.sub(r"\\(.)", r"\1", parameters.get("name", ""))
+    if not name:
+        raise _malformed("a part has no name")
+    return name.lower()
+
+
+def _filename(parameters: Mapping[str, str]) -> str:
+    # Browsers on Windows once sent whole paths: only a quote is escaped by a backslash.
+    name = parameters.get("filename", "").replace('\\"', '"')
+    charset, _, encoded = parameters.get("filename*", "").partition("'")
+    if charset.lower() in _CHARSETS:
+        name = unquote(encoded.partition("'")[2], encoding=charset)
     return name.replace("\\", "/").rpartition("/")[2]
 
 
@@ -155,8 +155,11 @@ class _Source:
 
     def skip_preamble(self) -> None:
         """Go on behind the first boundary."""
-        for _ in self.content():
-            pass
+        size_bytes = 0
+        for piece in self.content():
+            size_bytes += len(piece)
+            if size_bytes > FIELDS_BYTES_MAX:
+                raise _malformed("it does not begin with its boundary")
 
     def begins_part(self) -> bool:
         """Return whether another part follows the boundary that was read last."""
@@ -192,14 +195,36 @@ class _Source:
         return bytes(found)
 
     def content(self) -> Iterator[bytes]:
-        """Yield what comes before the next boundary, and go on behind that."""
+        """Yield what comes before the next delimiter, and go on behind its boundary."""
         keep = len(self._delimiter) - 1
-        while (place := self._buffer.find(self._delimiter)) < 0:
-            if len(self._buffer) > keep:
-                piece, self._buffer = self._buffer[:-keep], self._buffer[-keep:]
+        start = 0
+        while True:
+            place = self._buffer.find(self._delimiter, start)
+            if place < 0:
+                cut = max(0, len(self._buffer) - keep)
+            elif self._ends_at(place):
+                piece = self._buffer[:place]
+                self._buffer = self._buffer[place + len(self._delimiter) :]
+                if piece:
+                    yield piece
+                return
+            elif self._is_undecided(place):
+                cut = place
+            else:
+                start = place + 1
+                continue
+            if cut:
+                piece, self._buffer = self._buffer[:cut], self._buffer[cut:]
                 yield piece
+            start = 0
             self._fill()
-        piece = self._buffer[:place]
-        self._buffer = self._buffer[place + len(self._delimiter) :]
-        if piece:
-            yield piece
+
+    def _ends_at(self, place: int) -> bool:
+        return bool(_DELIMITER_END.match(self._buffer, place + len(self._delimiter)))
+
+    def _is_undecided(self, place: int) -> bool:
+        """Return whether what follows a boundary has not arrived far enough to judge it."""
+        tail = self._buffer[place + len(self._delimiter) :][: PADDING_BYTES_MAX + 2]
+        return tail in (b"", b"-") or (
+            len(tail) <= PADDING_BYTES_MAX + 1 and not tail.rstrip(b"\r").strip(b" \t")
+        )

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,9 +13,16 @@ from rs3gw.s3.core.errors import S3Error
 
 # Fields that need no condition: what signs the form, and what its sender may add freely.
 _FREE = frozenset({"awsaccesskeyid", "signature", "x-amz-signature", "policy", "file"})
+_LITERAL = _FREE | {"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-security-token"}
+FILENAME = "${filename}"
 _FREE_PREFIX = "x-ignore-"
 _SIZE_RANGE = "content-length-range"
 CONDITIONS_MAX = 200
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,18}")
+# Escapes that S3 knows and JSON does not; those of JSON pass through.
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_OWN_ESCAPES = {"$": "$", "v": r"\u000b"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +33,10 @@ class FieldCondition:
     value: str
     is_prefix: bool = False
 
-    def holds(self, given: str) -> bool:
-        """Return whether a field's value meets the condition."""
+    def holds(self, given: str | None) -> bool:
+        """Return whether a field's value meets the condition; a field that is missing does not."""
+        if given is None:
+            return False
         if not self.is_prefix:
             return given == self.value
         if self.name == "content-type":
@@ -53,7 +63,7 @@ class PostPolicy:
         """Refuse a form that the policy does not cover.
 
         Args:
-            fields: Values by lower-case name, all but the file.
+            fields: Values by lower-case name, all but the file, as they will be used.
             bucket: Where the form is posted to.
             now: The present.
 
@@ -64,7 +74,7 @@ class PostPolicy:
             raise _denied("Policy expired.")
         given = {**fields, "bucket": bucket}
         for condition in self.conditions:
-            if not condition.holds(given.get(condition.name, "")):
+            if not condition.holds(given.get(condition.name)):
                 kind = "starts-with" if condition.is_prefix else "eq"
                 raise _denied(
                     f'Policy Condition failed: ["{kind}", "${condition.name}", "{condition.value}"]'
@@ -96,6 +106,17 @@ class PostPolicy:
             )
 
 
+def with_filename(fields: Mapping[str, str], filename: str) -> dict[str, str]:
+    """Return the fields of a form with `${filename}` replaced, but in what signs it.
+
+    A policy is checked against the result, so that what is stored is what it allows.
+    """
+    return {
+        name: value if name in _LITERAL else value.replace(FILENAME, filename)
+        for name, value in fields.items()
+    }
+
+
 def _denied(reason: str) -> S3Error:
     return S3Error("AccessDenied", f"Invalid according to Policy: {reason}")
 
@@ -111,7 +132,8 @@ def parse_post_policy(encoded: str) -> PostPolicy:
         S3Error: InvalidPolicyDocument, with the reason.
     """
     try:
-        document = json.loads(base64.b64decode(encoded, validate=True).decode("utf-8"))
+        text = base64.b64decode("".join(encoded.split()), validate=True).decode("utf-8-sig")
+        document = json.loads(_ESCAPE.sub(_json_escape, text))
     except (binascii.Error, ValueError, RecursionError):
         raise _invalid("it is not base64 of JSON.") from None
     if not isinstance(document, dict):
@@ -125,13 +147,17 @@ def parse_post_policy(encoded: str) -> PostPolicy:
     if not isinstance(conditions, list) or len(conditions) > CONDITIONS_MAX:
         raise _invalid("Policy conditions must be a list.")
     found: list[FieldCondition] = []
-    size_range = None
+    size_range: tuple[int, int] | None = None
     for condition in conditions:
         if isinstance(condition, list) and condition[:1] and _is_size_range(condition[0]):
-            size_range = _range(condition)
+            size_range = _narrowed(size_range, _range(condition))
         else:
             found += _condition(condition)
     return PostPolicy(expires_at, tuple(found), size_range)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    return _OWN_ESCAPES.get(match[1], match[0])
 
 
 def _is_size_range(value: Any) -> bool:
@@ -139,21 +165,29 @@ def _is_size_range(value: Any) -> bool:
 
 
 def _date(value: Any) -> datetime:
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise _invalid("Invalid 'expiration' value.")
     try:
         date = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+    except ValueError:
         raise _invalid("Invalid 'expiration' value.") from None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _range(condition: list[Any]) -> tuple[int, int]:
-    try:
-        least, greatest = (int(value) for value in condition[1:])
-    except (TypeError, ValueError):
-        raise _invalid("content-length-range takes two whole numbers.") from None
-    if least < 0 or greatest < 0:
+    if len(condition) != 3:
+        raise _invalid("content-length-range takes two whole numbers.")
+    return _size(condition[1]), _size(condition[2])
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, bool) or not _NUMBER.fullmatch(str(value)):
         raise _invalid("content-length-range takes two whole numbers from 0.")
-    return least, greatest
+    return int(value)
+
+
+def _narrowed(known: tuple[int, int] | None, more: tuple[int, int]) -> tuple[int, int]:
+    return more if known is None else (max(known[0], more[0]), min(known[1], more[1]))
 
 
 def _condition(condition: Any) -> list[FieldCondition]:

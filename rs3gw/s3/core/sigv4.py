@@ -249,4 +249,4 @@ def sign(key: bytes, text: str) -> str:
 
 def matches(expected: str, given: str) -> bool:
     """Compare two signatures in constant time."""
-    return hmac.compare_digest(expected, given)
+    return hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace"))

@@ -6,6 +6,7 @@ import hmac
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree
 
 import pytest
 import requests
@@ -81,12 +82,99 @@ def test_a_form_of_the_older_signature_stores_an_object(node, s3, bucket):
         ({"x-amz-meta-extra": "1"}, "AccessDenied"),
         ({"key": ""}, "InvalidArgument"),
         ({"policy": "e30="}, "SignatureDoesNotMatch"),
+        ({"signature": "é"}, "SignatureDoesNotMatch"),
+        ({"AWSAccessKeyId": ""}, "InvalidAccessKeyId"),
+        ({"AWSAccessKeyId": "a\x00é"}, "InvalidAccessKeyId"),
+        ({"policy": None}, "InvalidArgument"),
+        ({"signature": None}, "InvalidArgument"),
     ],
 )
 def test_a_form_that_was_tampered_with_stores_nothing(node, s3, bucket, change, code):
     answer = post(f"{node.url}/{bucket}", old_form(bucket) | change)
     assert f"<Code>{code}</Code>" in answer.text
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+def new_form(s3, bucket, **fields):
+    """Return the URL and the fields of a form in version 4 of the signature."""
+    conditions = [{name: value} for name, value in fields.items()]
+    made = s3.generate_presigned_post(bucket, "posted", Fields=fields, Conditions=conditions)
+    return made["url"], made["fields"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"x-amz-signature": "0" * 64}, "SignatureDoesNotMatch"),
+        ({"x-amz-signature": "é"}, "InvalidArgument"),
+        ({"x-amz-signature": None}, "InvalidArgument"),
+        ({"x-amz-algorithm": "AWS4-HMAC-SHA512"}, "InvalidArgument"),
+        ({"x-amz-credential": f"{ACCESS_KEY}/20200101/us-east-1/s3/aws4_request"}, "Signature"),
+        ({"x-amz-credential": f"{ACCESS_KEY}/20200101/mars/s3/aws4_request"}, "Authorization"),
+        ({"x-amz-credential": "\x00"}, "Authorization"),
+        ({"x-amz-date": "20200101T000000Z"}, "AccessDenied"),
+        ({"key": "other"}, "AccessDenied"),
+        ({"policy": "e30="}, "SignatureDoesNotMatch"),
+        ({"content-type": "text/html"}, "AccessDenied"),
+    ],
+)
+def test_a_form_of_version_4_that_was_tampered_with_stores_nothing(s3, bucket, change, code):
+    url, fields = new_form(s3, bucket, acl="private")
+    assert post(url, fields | change).status_code in (400, 403)
+    assert f"<Code>{code}" in post(url, fields | change).text
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+    assert post(url, fields).status_code == 204
+
+
+def test_a_policy_is_held_against_the_key_that_is_stored(node, s3, bucket):
+    fields = old_form(bucket, ["starts-with", "$key", "f."], key="${filename}")
+    assert post(f"{node.url}/{bucket}", fields).status_code == 204
+    assert is_there(s3, bucket, "f.bin")
+    assert post(f"{node.url}/{bucket}", fields, filename="g.bin").status_code == 403
+
+
+def test_the_type_of_an_object_is_the_field_that_the_policy_allows(s3, bucket):
+    url, fields = new_form(s3, bucket)
+    part = {"file": ("x.html", BODY, "text/html")}
+    assert requests.post(url, data=fields, files=part, timeout=10).status_code == 204
+    assert s3.head_object(Bucket=bucket, Key="posted")["ContentType"] == "binary/octet-stream"
+
+
+def test_a_name_that_is_no_header_is_refused(node, s3, bucket):
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    for name in ("x-amz-meta-a b", "x-amz-meta-é", "x-amz-meta-a:b", "x-amz-meta-" + "a" * 300):
+        answer = post(f"{node.url}/{bucket}", {"key": "posted", name: "1"})
+        assert answer.status_code == 400, name
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+@pytest.mark.parametrize("target", ["http://[bad", "javascript:alert(1)", "/x", "https://", ""])
+def test_a_redirect_to_no_url_is_ignored(node, s3, bucket, target):
+    condition = ["starts-with", "$success_action_redirect", ""]
+    form = old_form(bucket, condition, success_action_redirect=target)
+    assert post(f"{node.url}/{bucket}", form).status_code == 204
+    assert is_there(s3, bucket)
+
+
+def test_a_redirect_is_sent_as_ascii(node, s3, bucket):
+    condition = ["starts-with", "$success_action_redirect", ""]
+    form = old_form(bucket, condition, success_action_redirect="http://h/ü\r\nX: y?a=1#end")
+    location = post(f"{node.url}/{bucket}", form).headers["Location"]
+    assert location.startswith("http://h/%C3%BC") and location.endswith("#end")
+    assert "?a=1&bucket=" in location
+
+
+def test_a_bucket_in_the_host_name_is_not_in_the_path_of_the_location(node, s3, bucket):
+    form = old_form(bucket, {"success_action_status": "201"}, success_action_status="201")
+    host = f"{bucket}.s3.localhost:{node.port}"
+    answer = requests.post(
+        node.url, data=form, files={"file": BODY}, headers={"Host": host}, timeout=10
+    )
+    assert answer.status_code == 201, answer.text
+    root = ElementTree.fromstring(answer.content)
+    assert root.tag == "PostResponse"
+    assert [child.text for child in root[:3]] == [f"http://{host}/posted", bucket, "posted"]
+    assert is_there(s3, bucket)
 
 
 def test_an_expired_form_is_refused(node, s3, bucket):
