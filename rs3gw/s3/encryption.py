@@ -27,6 +27,7 @@ CUSTOMER = f"{HEADER}-customer-"
 KEY_SERVICE_HEADERS = (f"{HEADER}-aws-kms-key-id", f"{HEADER}-context")
 COPY_SOURCE_CUSTOMER = "x-amz-copy-source-server-side-encryption-customer-"
 AES256 = "AES256"
+KMS = ("aws:kms", "aws:kms:dsse")
 CUSTOMER_KIND = "SSE-C"
 SALT_BYTES = 16
 
@@ -55,6 +56,8 @@ def begin(headers: Mapping[str, str], bucket: Bucket) -> Sealing:
     """
     customer_key = _customer_key(headers, CUSTOMER)
     asked = headers.get(HEADER)
+    if asked not in KMS and f"{HEADER}-aws-kms-key-id" in headers:
+        raise S3Error("InvalidArgument", "A key of a key service is for aws:kms alone.")
     if customer_key is not None:
         if asked is not None:
             raise S3Error(
@@ -84,7 +87,7 @@ def check_algorithm(name: str) -> None:
     Raises:
         S3Error: NotImplemented for keys of a key service, InvalidArgument for anything else.
     """
-    if name in ("aws:kms", "aws:kms:dsse"):
+    if name in KMS:
         raise S3Error("NotImplemented", "There is no key management service here; use AES256.")
     if name != AES256:
         raise S3Error("InvalidArgument", "The encryption method specified is not supported")
@@ -166,8 +169,7 @@ def key_for(entry: Entry, headers: Mapping[str, str], prefix: str = CUSTOMER) ->
         prefix: `CUSTOMER`, or `COPY_SOURCE_CUSTOMER` for the source of a copy.
 
     Raises:
-        S3Error: InvalidRequest: the key is missing, or there is none to give; AccessDenied: it is
-            another one.
+        S3Error: InvalidRequest: the key is missing or another one, or there is none to give.
     """
     return data_key(entry.headers.encryption, headers, prefix)
 
@@ -190,7 +192,10 @@ def data_key(
             "parameters must be provided to retrieve the object.",
         )
     if not _is_same(customer_key, encryption):
-        raise S3Error("AccessDenied", "The key is not the one that the object was stored with.")
+        raise S3Error(
+            "InvalidRequest",
+            "The provided encryption parameters did not match the ones used originally.",
+        )
     return _derive(customer_key, _decoded(encryption["hkdf"]))
 
 

@@ -81,6 +81,7 @@ OBJECT = {
     ("PUT", "tagging"): "PutObjectTagging",
     ("DELETE", "tagging"): "DeleteObjectTagging",
     ("GET", "attributes"): "GetObjectAttributes",
+    ("GET", "torrent"): "GetObjectTorrent",
     ("GET", "retention"): "GetObjectRetention",
     ("PUT", "retention"): "PutObjectRetention",
     ("GET", "legal-hold"): "GetObjectLegalHold",

@@ -65,6 +65,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "GetObjectLockConfiguration": settings.get_object_lock,
     "GetObjectRetention": attributes.get_retention,
     "GetObjectTagging": attributes.get_tagging,
+    "GetObjectTorrent": reading.get_torrent,
     "GetPublicAccessBlock": acl.get_public_access_block,
     "HeadBucket": buckets.head,
     "HeadObject": reading.head_object,

@@ -10,7 +10,7 @@ from rs3gw.s3.core import xml
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.operations.answers import http_date
 from rs3gw.s3.request import S3Request, wire_text
-from rs3gw.storage.core.objects import DEFAULT_CONTENT_TYPE, Entry, ObjectHeaders
+from rs3gw.storage.core.objects import DEFAULT_CONTENT_TYPE, Entry, ObjectHeaders, PartInfo
 
 META_PREFIX = "x-amz-meta-"
 METADATA_BYTES_MAX = 2048
@@ -142,11 +142,14 @@ def describe(response: HttpResponseBase, entry: Entry) -> None:
         response["x-amz-tagging-count"] = str(len(headers.tags))
 
 
-def describe_checksums(response: HttpResponseBase, entry: Entry) -> None:
-    """Set the headers of an object's checksums."""
-    for algorithm, value in entry.checksums.items():
+def describe_checksums(
+    response: HttpResponseBase, entry: Entry, part: PartInfo | None = None
+) -> None:
+    """Set the headers of an object's checksums, or of those of one of its parts."""
+    checksums = entry.checksums if part is None else part.checksums
+    for algorithm, value in checksums.items():
         response[f"x-amz-checksum-{algorithm}"] = value
-    if entry.checksums and entry.checksum_type:
+    if checksums and entry.checksum_type:
         response["x-amz-checksum-type"] = entry.checksum_type
 
 

@@ -17,7 +17,7 @@ from rs3gw.s3.operations.headers import apply_overrides, describe, describe_chec
 from rs3gw.s3.operations.lifecycle import describe_expiration
 from rs3gw.s3.operations.versions import describe_found_version, entry_of
 from rs3gw.s3.request import S3Request
-from rs3gw.storage.core.objects import Entry
+from rs3gw.storage.core.objects import Entry, PartInfo
 
 OBJECT_ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 
@@ -41,7 +41,8 @@ def _answer(request: S3Request, entry: Entry, *, with_body: bool) -> HttpRespons
         return response
     encryption.refuse_on_read(request.headers)
     key = encryption.key_for(entry, request.headers)
-    span = _span(request, entry)
+    part = _part(request, entry)
+    span = _span(request, entry, part)
     start, length = span or (0, entry.size_bytes)
     if with_body and length:
         response = _with_bytes(request, entry, (start, length), key)
@@ -55,9 +56,9 @@ def _answer(request: S3Request, entry: Entry, *, with_body: bool) -> HttpRespons
         response["x-amz-mp-parts-count"] = str(len(entry.parts))
     response["Content-Length"] = str(length)
     wants_checksums = request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED"
-    if wants_checksums and span is None:
-        # A checksum is of the whole object; clients compare it with what they receive.
-        describe_checksums(response, entry)
+    if wants_checksums and (span is None or part is not None):
+        # Of what is sent, never of more: clients compare it with what they receive.
+        describe_checksums(response, entry, part)
     if span is not None:
         response.status_code = 206
         response["Content-Range"] = f"bytes {start}-{start + length - 1}/{entry.size_bytes}"
@@ -79,29 +80,40 @@ def _with_bytes(
     return response
 
 
-def _span(request: S3Request, entry: Entry) -> tuple[int, int] | None:
-    part = request.query.get("partNumber")
+def _part(request: S3Request, entry: Entry) -> PartInfo | None:
+    """Return the part that a request asks for, None for none; what has no parts is one."""
+    text = request.query.get("partNumber")
+    if text is None:
+        return None
+    if "range" in request.headers:
+        raise S3Error("InvalidRequest", "Cannot specify both Range header and partNumber")
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise S3Error("InvalidArgument", "Part number must be an integer between 1 and 10000")
+    whole = PartInfo(
+        number=1,
+        size_bytes=entry.size_bytes,
+        etag=entry.etag,
+        sha256=entry.sha256,
+        checksums=entry.checksums,
+    )
+    for part in entry.parts or (whole,):
+        if part.number == int(text):
+            return part
+    raise S3Error("InvalidPartNumber", "The requested partnumber is not satisfiable")
+
+
+def _span(request: S3Request, entry: Entry, part: PartInfo | None) -> tuple[int, int] | None:
     if part is not None:
-        if "range" in request.headers:
-            raise S3Error("InvalidRequest", "Cannot specify both Range header and partNumber")
-        return _part_span(part, entry)
+        start = sum(before.size_bytes for before in entry.parts if before.number < part.number)
+        return (start, part.size_bytes) if part.size_bytes else None
     header = request.headers.get("range")
     return None if header is None else parse_range(header, entry.size_bytes)
 
 
-def _part_span(part: str, entry: Entry) -> tuple[int, int] | None:
-    if not part.isascii() or not part.isdigit() or int(part) < 1:
-        raise S3Error("InvalidArgument", "Part number must be an integer between 1 and 10000")
-    if not entry.parts:
-        if int(part) == 1:
-            return (0, entry.size_bytes) if entry.size_bytes else None
-        raise S3Error("InvalidPartNumber", "The requested partnumber is not satisfiable")
-    start = 0
-    for info in entry.parts:
-        if info.number == int(part):
-            return start, info.size_bytes
-        start += info.size_bytes
-    raise S3Error("InvalidPartNumber", "The requested partnumber is not satisfiable")
+def get_torrent(request: S3Request, caller: Identity) -> HttpResponse:
+    """GetObjectTorrent: no object has one."""
+    entry_of(request)
+    raise S3Error("NoSuchKey", "Objects have no torrents here.")
 
 
 def get_attributes(request: S3Request, caller: Identity) -> HttpResponse:
@@ -133,8 +145,7 @@ def _checksum_element(entry: Entry) -> str:
     if not entry.checksums:
         return ""
     values = "".join(
-        xml.tag(f"Checksum{name.upper()}", value.rpartition("-")[0] or value)
-        for name, value in entry.checksums.items()
+        xml.tag(f"Checksum{name.upper()}", value) for name, value in entry.checksums.items()
     )
     return f"<Checksum>{values}{xml.tag('ChecksumType', entry.checksum_type)}</Checksum>"
 

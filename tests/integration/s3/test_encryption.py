@@ -86,8 +86,9 @@ def test_an_object_of_the_clients_key_needs_that_key(s3, bucket):
     assert s3.get_object(**named, **CUSTOMER)["Body"].read() == LARGE
     assert s3.head_object(**named, **CUSTOMER)["ContentLength"] == len(LARGE)
     assert code_of(s3.get_object, **named) == "InvalidRequest"
-    assert code_of(s3.get_object, **named, **OTHER) == "AccessDenied"
+    assert code_of(s3.get_object, **named, **OTHER) == "InvalidRequest"
     assert code_of(s3.head_object, **named) == "400"
+    assert code_of(s3.head_object, **named, **OTHER) == "400"
 
 
 def test_a_key_for_what_is_not_encrypted_is_refused(s3, bucket):
@@ -107,6 +108,8 @@ def test_a_key_for_what_is_not_encrypted_is_refused(s3, bucket):
             "SSECustomerKeyMD5": base64.b64encode(bytes(16)).decode(),
         },
         {**CUSTOMER, "ServerSideEncryption": "AES256"},
+        {"SSEKMSKeyId": "key"},
+        {"ServerSideEncryption": "AES256", "SSEKMSKeyId": "key"},
     ],
 )
 def test_a_key_that_cannot_be_stores_nothing(s3, bucket, wrong):

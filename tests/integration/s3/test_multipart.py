@@ -214,6 +214,11 @@ def test_the_checksum_of_the_whole(s3, named, algorithm, kind):
     assert attributes["ObjectParts"]["TotalPartsCount"] == 3
     listed = [part[name] for part in attributes["ObjectParts"]["Parts"]]
     assert listed == [part[name] for part in parts]
+    assert attributes["Checksum"][name] == expected
+    for number, part in enumerate(parts, 1):
+        found = s3.get_object(**named, PartNumber=number, ChecksumMode="ENABLED")
+        assert (found[name], found["ChecksumType"]) == (part[name], kind)
+        assert found["Body"].read() == PARTS[number - 1]
 
 
 @pytest.mark.parametrize(

@@ -222,3 +222,15 @@ def test_a_key_that_is_missing_is_told_from_one_that_was_deleted(s3, versioned):
             answer = refused(call, Bucket=versioned, Key=key)["ResponseMetadata"]
             assert answer["HTTPStatusCode"] == 404
             assert answer["HTTPHeaders"]["x-amz-delete-marker"] == said
+
+
+def test_there_are_no_torrents(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k")
+    answer = refused(s3.get_object_torrent, Bucket=bucket, Key="k")
+    assert answer["Error"]["Code"] == "NoSuchKey"
+
+
+def test_tags_are_listed_by_their_keys(s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Tagging="b=1&a=2&c")
+    tags = s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"]
+    assert [(tag["Key"], tag["Value"]) for tag in tags] == [("a", "2"), ("b", "1"), ("c", "")]
