@@ -87,12 +87,15 @@ crash: setup apt ## 200 kills of a loaded node, on each database, and proof that
 	$(BIN)/python -m tests.crash.run --kills 200 --prove $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.crash.run --kills 50 --database postgres $(if $(SEED),--seed $(SEED))
 
-bench: setup ## measure the HTTP server beside granian
+bench: setup ## measure the HTTP server beside granian, and a node beside moto
+	test -x .venv-bench/bin/moto_server || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check -r tests/bench/requirements.txt
 	$(BIN)/python tests/bench/server_bench.py
+	$(BIN)/python -m tests.bench.s3_bench
 
 lock: setup ## compile the pinned requirements from pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-find-links --no-emit-index-url --output-file requirements.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --strip-extras --no-emit-find-links --no-emit-index-url --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(CLIENTS) .clients $(DEMO) .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-bench $(CLIENTS) .clients $(DEMO) .mypy_cache .ruff_cache .import_linter_cache .hypothesis

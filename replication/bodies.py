@@ -1,5 +1,6 @@
 """Where the bytes of an object are, and how to read them from wherever that is."""
 
+import logging
 from collections.abc import Iterator
 from typing import IO
 
@@ -13,7 +14,9 @@ from rs3gw.common.signing import body_sha256 as sha256_of
 from rs3gw.storage import blobs, rows
 from rs3gw.storage.core import sealed
 from rs3gw.storage.core.objects import Entry
-from rs3gw.storage.errors import BodyMissing, BodySealed
+from rs3gw.storage.errors import BodyBroken, BodyMissing, BodySealed
+
+logger = logging.getLogger(__name__)
 
 BLOB_PATH = "/_cluster/blob/"
 
@@ -75,7 +78,8 @@ def open_body(
 
     Raises:
         BodyMissing: No reachable node holds the bytes.
-        BodySealed: The object is encrypted, and the key is missing or another one.
+        BodySealed: The object is encrypted with its writer's own key, which is missing.
+        BodyBroken: The object is encrypted, and its bytes are damaged.
         SealError: The keyring of this node cannot open it.
     """
     wanted = entry.size_bytes - start if length is None else length
@@ -120,21 +124,22 @@ def _open_bodies(entry: Entry, start: int, length: int, key: bytes | None) -> It
 def _open_sealed(
     sha256: str, size_bytes: int, start: int, length: int, key: bytes
 ) -> Iterator[bytes]:
-    """Yield a range of what an encrypted body holds, reading no more than its frames."""
+    """Yield a range of what an encrypted body holds, reading no more than its frames.
+
+    Raises:
+        BodyBroken: It is not what was stored, or is sealed with another key.
+    """
     stored_bytes = sealed.sealed_size(size_bytes)
     span = sealed.frame_span(start, length, size_bytes)
-    skip_bytes, left_bytes = span.skip_bytes, length
     try:
         salt = sealed.salt_of(b"".join(open_one(sha256, stored_bytes, 0, sealed.HEAD_BYTES)))
         stored = open_one(sha256, stored_bytes, span.offset, span.length)
-        for plain in sealed.open_frames(
-            stored, key, salt, first_frame=span.first_frame, size_bytes=size_bytes
-        ):
-            piece = plain[skip_bytes : skip_bytes + left_bytes]
-            skip_bytes, left_bytes = 0, left_bytes - len(piece)
-            yield piece
-    except sealed.SealedBodyBroken as error:
-        raise BodySealed(f"The object cannot be decrypted: {error}.") from None
+        yield from sealed.open_range(
+            stored, key, salt, start=start, length=length, size_bytes=size_bytes
+        )
+    except sealed.SealedBodyBroken:
+        logger.exception("the body %s cannot be decrypted", sha256)
+        raise BodyBroken from None
 
 
 def open_one(sha256: str, size_bytes: int, start: int, length: int) -> Iterator[bytes]:

@@ -271,7 +271,7 @@ def bring_here(parts: Sequence[PartInfo], *, is_sealed: bool) -> None:
             continue
         if bodies.has_body(part.sha256):
             continue
-        body = blobs.stage(bodies.open_one(part.sha256, stored_bytes, 0, stored_bytes))
+        body = blobs.stage_stored(bodies.open_one(part.sha256, stored_bytes, 0, stored_bytes))
         if body.sha256_hex != part.sha256:
             body.discard()
             raise InvalidPart(f"Part {part.number} arrived damaged. Complete the upload again.")

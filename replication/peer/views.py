@@ -75,7 +75,7 @@ def blob(request: HttpRequest, sha256: str) -> HttpResponseBase:
 
 
 def _take_blob(request: HttpRequest, sha256: str) -> HttpResponse:
-    staged = blobs.stage(_request_chunks(request))
+    staged = blobs.stage_stored(_request_chunks(request))
     if staged.sha256_hex != sha256:
         staged.discard()
         return _problem(422, "BadDigest", "The bytes are not those of the hash in the path.")

@@ -224,7 +224,9 @@ def _compare(body: _Body, staged: blobs.StagedBody, md5_hex: str) -> None:
             )
 
 
-def read_document(request: S3Request, identity: Identity) -> bytes:
+def read_document(
+    request: S3Request, identity: Identity, *, bytes_max: int = DOCUMENT_BYTES_MAX
+) -> bytes:
     """Return a small body, such as an XML document, checked like any other.
 
     Raises:
@@ -239,8 +241,8 @@ def read_document(request: S3Request, identity: Identity) -> bytes:
     data = bytearray()
     for chunk in body.chunks():
         data += chunk
-        if len(data) > DOCUMENT_BYTES_MAX:
-            raise S3Error("EntityTooLarge", f"The document exceeds {DOCUMENT_BYTES_MAX} bytes.")
+        if len(data) > bytes_max:
+            raise S3Error("EntityTooLarge", f"The document exceeds {bytes_max} bytes.")
     document = bytes(data)
     hashers = {name: checksums.new_hasher(name) for name in body.algorithms()}
     for hasher in hashers.values():

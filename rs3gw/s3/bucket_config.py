@@ -5,6 +5,7 @@ row, which each request reads anyway, stays the same.
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from rs3gw.s3.core.acl import Acl, canned_acl
 from rs3gw.s3.core.acl import from_json as acl_from_json
 from rs3gw.s3.core.cors import CorsRule
 from rs3gw.s3.core.cors import from_json as cors_from_json
+from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.core.lifecycle import LifecycleRule
 from rs3gw.s3.core.lifecycle_writer import from_json as lifecycle_from_json
 from rs3gw.s3.core.locks import LockConfiguration, parse_configuration
@@ -27,6 +29,8 @@ from rs3gw.storage.core.objects import Entry
 from rs3gw.storage.models import Bucket
 
 KEPT_MAX = 10_000
+DENY_ALL = '{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}}'
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +86,25 @@ def of(bucket: Bucket) -> BucketConfig:
     return config
 
 
+def _policy(text: str, bucket_name: str) -> Policy:
+    """Return a policy; one that this version cannot read denies all but changing it.
+
+    It was put on a node of another version. What it meant to deny must not be allowed here.
+    """
+    try:
+        return parse_bucket_policy(text, bucket=bucket_name)
+    except S3Error as error:
+        logger.error("the policy of bucket %s cannot be read: %s", bucket_name, error)  # noqa: TRY400
+        return parse_bucket_policy(DENY_ALL, bucket=bucket_name)
+
+
 def _compile(bucket_name: str, texts: Mapping[str, str]) -> BucketConfig:
     lock, acl, policy = texts.get("object_lock"), texts.get("acl"), texts.get("policy")
     block = texts.get("public_access_block")
     return BucketConfig(
         texts=texts,
         lock=None if lock is None else parse_configuration(lock.encode()),
-        policy=None if policy is None else parse_bucket_policy(policy, bucket=bucket_name),
+        policy=None if policy is None else _policy(policy, bucket_name),
         acl=None if acl is None else acl_from_json(json.loads(acl)),
         ownership=parse_ownership(texts.get("ownership", "ObjectWriter")),
         public_access_block=(

@@ -5,7 +5,6 @@ SSE-C it is derived from the client's key, of which nothing is kept but its MD5.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -25,6 +24,7 @@ from rs3gw.storage.models import Bucket
 
 HEADER = "x-amz-server-side-encryption"
 CUSTOMER = f"{HEADER}-customer-"
+KEY_SERVICE_HEADERS = (f"{HEADER}-aws-kms-key-id", f"{HEADER}-context")
 COPY_SOURCE_CUSTOMER = "x-amz-copy-source-server-side-encryption-customer-"
 AES256 = "AES256"
 CUSTOMER_KIND = "SSE-C"
@@ -65,7 +65,13 @@ def begin(headers: Mapping[str, str], bucket: Bucket) -> Sealing:
         return _begin_customer(customer_key)
     if asked is not None:
         check_algorithm(asked)
-    elif "encryption" not in bucket_config.of(bucket).texts:
+    if any(name in headers for name in KEY_SERVICE_HEADERS):
+        raise S3Error(
+            "InvalidArgument",
+            f"Server Side Encryption with AWS KMS managed key requires HTTP header {HEADER} : "
+            "aws:kms",
+        )
+    if asked is None and "encryption" not in bucket_config.of(bucket).texts:
         return PLAIN
     data_key = secrets.token_bytes(KEY_BYTES)
     key_id, wrapped = keyring.wrap(data_key)
@@ -127,7 +133,13 @@ def _customer_key(headers: Mapping[str, str], prefix: str) -> bytes | None:
             "Requests specifying Server Side Encryption with Customer provided keys must provide "
             "an appropriate secret key.",
         )
-    key, md5 = _decoded(key_text), _decoded(md5_text or "")
+    if md5_text is None:
+        raise S3Error(
+            "InvalidArgument",
+            "Requests specifying Server Side Encryption with Customer provided keys must provide "
+            "the client calculated MD5 of the secret key.",
+        )
+    key, md5 = _decoded(key_text), _decoded(md5_text)
     if len(key) != KEY_BYTES:
         raise S3Error("InvalidArgument", "The secret key was invalid for the specified algorithm.")
     if not hmac.compare_digest(md5, _md5(key)):
@@ -141,7 +153,7 @@ def _customer_key(headers: Mapping[str, str], prefix: str) -> bytes | None:
 def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         return b""
 
 
@@ -177,21 +189,44 @@ def data_key(
             "The object was stored using a form of Server Side Encryption. The correct "
             "parameters must be provided to retrieve the object.",
         )
-    if not hmac.compare_digest(_md5(customer_key), _decoded(encryption["key_md5"])):
+    if not _is_same(customer_key, encryption):
         raise S3Error("AccessDenied", "The key is not the one that the object was stored with.")
     return _derive(customer_key, _decoded(encryption["hkdf"]))
+
+
+def _is_same(customer_key: bytes, encryption: Mapping[str, str]) -> bool:
+    return hmac.compare_digest(_md5(customer_key), _decoded(encryption["key_md5"]))
 
 
 def part_key(encryption: Mapping[str, str], headers: Mapping[str, str]) -> bytes | None:
     """Return what the parts of an upload are encrypted with, None when they are not.
 
     Raises:
-        S3Error: As `key_for`.
+        S3Error: InvalidRequest: a part brings another key than its upload began with, none, or
+            one where there is none to bring.
         SealError: The keyring of this node does not open it.
     """
-    if "key" in encryption:
-        return keyring.unwrap(encryption["key_id"], encryption["key"])
-    return data_key(encryption, headers)
+    customer_key = _customer_key(headers, CUSTOMER)
+    if encryption.get("alg") != CUSTOMER_KIND:
+        if customer_key is not None:
+            raise S3Error(
+                "InvalidRequest",
+                "The multipart upload initiate did not request encryption with a key of the "
+                "client. Part requests must not bring one.",
+            )
+        return keyring.unwrap(encryption["key_id"], encryption["key"]) if encryption else None
+    if customer_key is None:
+        raise S3Error(
+            "InvalidRequest",
+            "The multipart upload initiate requested encryption. Subsequent part requests must "
+            "include the appropriate encryption parameters.",
+        )
+    if not _is_same(customer_key, encryption):
+        raise S3Error(
+            "InvalidRequest",
+            "The provided encryption parameters did not match the ones used originally.",
+        )
+    return _derive(customer_key, _decoded(encryption["hkdf"]))
 
 
 def describe(response: HttpResponseBase, encryption: Mapping[str, str]) -> None:

@@ -86,11 +86,27 @@ class _Digests:
         for hasher in self.declared.values():
             hasher.update(chunk)
 
+    def md5_hex(self) -> str:
+        return self.md5.hexdigest()
+
     def checksums(self) -> dict[str, str]:
         values = {name: hasher.base64() for name, hasher in self.declared.items()}
         if "sha256" in self._names:
             values["sha256"] = base64.b64encode(self.sha256.digest()).decode()
         return values
+
+
+class _NameAlone(_Digests):
+    """The hash that names a body, and no other."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    def update(self, chunk: bytes) -> None:
+        self.sha256.update(chunk)
+
+    def md5_hex(self) -> str:
+        return ""
 
 
 def stage(
@@ -109,17 +125,28 @@ def stage(
     """
     digests = _Digests(algorithms)
     if key is None:
-        return _stage(chunks, digests)
+        return _stage(chunks, digests, settings.RS3GW_OBJECT_SIZE_MAX_BYTES)
     received = _Received(chunks, digests)
     salt = secrets.token_bytes(sealed.SALT_BYTES)
-    stored = _stage(sealed.seal(received, key, salt), _Digests(()))
+    stored = stage_stored(sealed.seal(received, key, salt))
     return replace(
         stored,
         size_bytes=received.size_bytes,
-        md5_hex=digests.md5.hexdigest(),
+        md5_hex=digests.md5_hex(),
         checksums=digests.checksums(),
         plain_sha256_hex=digests.sha256.hexdigest(),
     )
+
+
+def stage_stored(chunks: Iterable[bytes]) -> StagedBody:
+    """Receive a body as a node stores it, encrypted or not; nothing but its name is computed.
+
+    Raises:
+        EntityTooLarge: No body of RS3GW_OBJECT_SIZE_MAX is so large, even when it is encrypted.
+        StorageFull: The disk does not take it.
+    """
+    size_max_bytes = sealed.sealed_size(settings.RS3GW_OBJECT_SIZE_MAX_BYTES)
+    return _stage(chunks, _NameAlone(), size_max_bytes)
 
 
 class _Received:
@@ -134,10 +161,12 @@ class _Received:
         for chunk in self._chunks:
             self._digests.update(chunk)
             self.size_bytes += len(chunk)
+            if self.size_bytes > settings.RS3GW_OBJECT_SIZE_MAX_BYTES:
+                raise EntityTooLarge
             yield chunk
 
 
-def _stage(chunks: Iterable[bytes], digests: _Digests) -> StagedBody:
+def _stage(chunks: Iterable[bytes], digests: _Digests, size_max_bytes: int) -> StagedBody:
     head = bytearray()
     size_bytes = 0
     iterator = iter(chunks)
@@ -146,18 +175,19 @@ def _stage(chunks: Iterable[bytes], digests: _Digests) -> StagedBody:
         size_bytes += len(chunk)
         head += chunk
         if size_bytes > settings.RS3GW_INLINE_BODY_MAX_BYTES:
-            return _stage_file(head, iterator, digests)
+            return _stage_file(head, iterator, digests, size_max_bytes)
     return StagedBody(
         size_bytes,
-        digests.md5.hexdigest(),
+        digests.md5_hex(),
         digests.sha256.hexdigest(),
         digests.checksums(),
         inline=bytes(head),
     )
 
 
-def _stage_file(head: bytearray, rest: Iterator[bytes], digests: _Digests) -> StagedBody:
-    size_max = settings.RS3GW_OBJECT_SIZE_MAX_BYTES
+def _stage_file(
+    head: bytearray, rest: Iterator[bytes], digests: _Digests, size_max_bytes: int
+) -> StagedBody:
     directory = incoming_directory()
     try:
         fd, name = tempfile.mkstemp(dir=directory)
@@ -170,7 +200,7 @@ def _stage_file(head: bytearray, rest: Iterator[bytes], digests: _Digests) -> St
             for chunk in rest:
                 digests.update(chunk)
                 size_bytes += _write_all(file, chunk)
-                if size_bytes > size_max:
+                if size_bytes > size_max_bytes:
                     raise EntityTooLarge
             # A failed sync fails the request; it is never tried again on the same file.
             os.fsync(file.fileno())
@@ -184,7 +214,7 @@ def _stage_file(head: bytearray, rest: Iterator[bytes], digests: _Digests) -> St
         raise
     return StagedBody(
         size_bytes,
-        digests.md5.hexdigest(),
+        digests.md5_hex(),
         digests.sha256.hexdigest(),
         digests.checksums(),
         temporary=temporary,

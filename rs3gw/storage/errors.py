@@ -115,6 +115,13 @@ class NodesMissing(StorageError):
     )
 
 
+class BodyBroken(StorageError):
+    """The stored bytes of an encrypted object are not what was stored."""
+
+    code = "InternalError"
+    default_message = "The stored bytes of this object are damaged. The log of the node says more."
+
+
 class BodySealed(StorageError):
     """An object is encrypted with a key that is not at hand."""
 

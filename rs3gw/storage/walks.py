@@ -12,7 +12,8 @@ from rs3gw.storage.core import listing
 from rs3gw.storage.core.objects import NULL_VERSION, Entry
 from rs3gw.storage.models import Bucket
 
-BATCH_ROWS = 1000
+# The largest page that S3 asks for, and the row that tells whether there is more.
+BATCH_ROWS = 1001
 ROWS_PER_ITEM = 4
 _KEYS = (
     f"SELECT {rows.ENTRY_COLUMNS} FROM storage_objectversion "  # noqa: S608  (our own columns)

@@ -5,6 +5,7 @@ python tests/crash/broken_manage.py FAULT serve --init
 
 import os
 import sys
+import threading
 import time
 
 WINDOW_SECONDS = 0.01
@@ -16,14 +17,23 @@ def row_before_body():
     from rs3gw.storage import blobs
 
     install, put = blobs.StagedBody.install, objects.put_object
+    thread = threading.local()
+
+    def install_later(body):
+        if not getattr(thread, "is_putting", False):
+            install(body)
 
     def put_object(*, body, **rest):
-        entry = put(body=body, **rest)
+        thread.is_putting = True
+        try:
+            entry = put(body=body, **rest)
+        finally:
+            thread.is_putting = False
         time.sleep(WINDOW_SECONDS)
         install(body)
         return entry
 
-    blobs.StagedBody.install = lambda self: None
+    blobs.StagedBody.install = install_later
     objects.put_object = put_object
     sys.modules["replication.services"].put_object = put_object
 

@@ -51,10 +51,11 @@ def target_of(bucket, key="", query=()):
 
 
 def signed_headers(method, host, path, query, headers, *, now=None):
-    """Return headers with a signature of the path, query and host; the payload is not signed."""
+    """Return headers with a signature of everything but the payload."""
     amz_date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     scope = f"{amz_date[:8]}/{REGION}/s3/aws4_request"
     signed = {"host": host, "x-amz-content-sha256": sigv4.UNSIGNED_PAYLOAD, "x-amz-date": amz_date}
+    signed |= {name: value for name, value in headers.items() if name.startswith("x-amz-")}
     names = sorted(signed)
     canonical = sigv4.canonical_request(
         method=method,

@@ -8,13 +8,16 @@ from botocore.exceptions import ClientError
 from tests.probe.cluster import wait_until
 from tests.probe.objects import body_of, read
 
-SECONDS = 30
+SECONDS = 90
 UNTIL = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
 
 
 def _versions(s3, bucket):
-    """Return what a node shows of all versions."""
-    page = s3.list_object_versions(Bucket=bucket)
+    """Return what a node shows of all versions; nothing, before the bucket has arrived."""
+    try:
+        page = s3.list_object_versions(Bucket=bucket)
+    except s3.exceptions.NoSuchBucket:
+        return []
     shown = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
     return sorted((v["Key"], v["VersionId"], v["IsLatest"], v.get("ETag", "")) for v in shown)
 

@@ -7,7 +7,7 @@ from tests.probe.cluster import wait_until
 from tests.probe.objects import body_of, read
 
 MIB = 2**20
-SECONDS = 30
+SECONDS = 90
 
 
 def _code(call, **arguments):

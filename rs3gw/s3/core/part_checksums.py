@@ -117,6 +117,8 @@ def of_whole(
     declared_kind = headers.get("x-amz-checksum-type", "").upper()
     if declared_kind and kind and declared_kind != kind:
         raise S3Error("InvalidRequest", f"The upload was created with checksum type {kind}.")
+    for name in checksums.ALGORITHMS:
+        _check_form(name, headers.get(f"{PREFIX}{name}"))
     values = [part.checksums.get(algorithm, "") for part in parts]
     if not algorithm or not all(values):
         return {}, ""
@@ -129,8 +131,18 @@ def of_whole(
             hasher.update(base64.b64decode(value))
         whole = f"{hasher.base64()}-{len(values)}"
     declared = headers.get(f"{PREFIX}{algorithm}")
-    if declared is not None and declared.partition("-")[0] != whole.partition("-")[0]:
+    if declared is not None and declared not in (whole, whole.partition("-")[0]):
         raise S3Error(
             "BadDigest", f"The {algorithm.upper()} you specified did not match what we received."
         )
     return {algorithm: whole}, kind
+
+
+def _check_form(algorithm: str, declared: str | None) -> None:
+    """Refuse a checksum of the whole that cannot be one: digest, and for some a number of parts."""
+    if declared is None:
+        return
+    digest, dash, count = declared.partition("-")
+    is_counted = not dash or (count.isascii() and count.isdigit())
+    if not (checksums.is_well_formed(algorithm, digest) and is_counted):
+        raise S3Error("InvalidRequest", f"Value for {PREFIX}{algorithm} header is invalid.")

@@ -9,7 +9,7 @@ from rs3gw.s3.auth import Identity
 from rs3gw.s3.core.access import Question, decide
 from rs3gw.s3.core.actions import VERSION_ACTIONS, actions_of
 from rs3gw.s3.core.errors import S3Error
-from rs3gw.s3.core.policy import Policy, Principal, parse_user_policy
+from rs3gw.s3.core.policy import Ask, Policy, Principal, parse_user_policy
 from rs3gw.s3.operations.buckets import bucket_of
 from rs3gw.s3.operations.context import request_context, tag_context
 from rs3gw.s3.operations.versions import find_kept, version_of
@@ -88,9 +88,22 @@ def check_write(request: S3Request, caller: Identity) -> None:
 
 
 def _check_extras(request: S3Request, caller: Identity, target: Target) -> None:
-    for header, action in _EXTRAS.items():
-        if header in request.headers:
+    asked = sorted({action for header, action in _EXTRAS.items() if header in request.headers})
+    principal, _ = _who(caller)
+    if principal.account == target.bucket.owner:
+        for action in asked:
             require(request, caller, action, target)
+        return
+    # What another account writes is its own: it may say who else may read it, unless denied.
+    policy = bucket_config.of(target.bucket).policy
+    for action in asked if policy is not None else ():
+        context = request_context(request, caller, target.version_id)
+        resource = _arn(target.bucket.name, target.key)
+        if (
+            policy is not None
+            and policy.decide(Ask(principal, action, resource, context)) == "deny"
+        ):
+            raise S3Error("AccessDenied", DENIED)
 
 
 def require(request: S3Request, caller: Identity, action: str, target: Target) -> None:

@@ -1,7 +1,6 @@
 """Lists of buckets, keys and versions."""
 
 import base64
-import binascii
 from collections.abc import Iterable
 
 from django.http import HttpResponse
@@ -80,7 +79,7 @@ def _token(text: str) -> str:
 def _untoken(token: str) -> str:
     try:
         return base64.b64decode(token, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise S3Error("InvalidArgument", "The continuation token provided is incorrect") from None
 
 

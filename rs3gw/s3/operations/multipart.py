@@ -1,6 +1,7 @@
 """Uploads in parts, which may come to any node."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -9,7 +10,7 @@ from django.http import HttpResponse
 from replication import services
 from rs3gw.s3 import encryption
 from rs3gw.s3.auth import Identity
-from rs3gw.s3.body import read_document, receive
+from rs3gw.s3.body import CHECKSUM_HEADERS, read_document, receive
 from rs3gw.s3.core import part_checksums, xml
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.core.ranges import parse_part_range
@@ -28,6 +29,8 @@ from rs3gw.storage.models import MultipartUpload
 from rs3gw.storage.uploads import PART_NUMBER_MAX
 
 PAGE_MAX = 1000
+# 10,000 parts, each with the longest checksum and generous white space.
+COMPLETE_BYTES_MAX = 8 * 2**20
 
 
 def _upload_of(request: S3Request) -> MultipartUpload:
@@ -119,9 +122,16 @@ def copy_part(request: S3Request, caller: Identity) -> HttpResponse:
     return response
 
 
+def _of_document(request: S3Request) -> S3Request:
+    """Return the request without the checksums that are the object's and not the document's."""
+    foreign = {*CHECKSUM_HEADERS, "x-amz-sdk-checksum-algorithm"}
+    kept = {name: text for name, text in request.headers.items() if name not in foreign}
+    return replace(request, headers=kept)
+
+
 def complete(request: S3Request, caller: Identity) -> HttpResponse:
     """CompleteMultipartUpload; one that is repeated hears the same again."""
-    document = read_document(request, caller)
+    document = read_document(_of_document(request), caller, bytes_max=COMPLETE_BYTES_MAX)
     named = xml.parse_complete(document)
     try:
         upload = _upload_of(request)

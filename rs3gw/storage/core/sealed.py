@@ -140,6 +140,34 @@ def open_frames(
         raise SealedBodyBroken("the body ends in the middle of a frame")
 
 
+def open_range(
+    stored: Iterable[bytes], key: bytes, salt: bytes, *, start: int, length: int, size_bytes: int
+) -> Iterator[bytes]:
+    """Yield a range of the plaintext.
+
+    Args:
+        stored: The bytes that `frame_span` names, in any sizes.
+        key: 32 bytes.
+        salt: From the body's head.
+        start: First byte, below the size.
+        length: At least 1.
+        size_bytes: Size of the whole plaintext.
+
+    Raises:
+        SealedBodyBroken: A frame is not what was sealed, or is missing at the end.
+    """
+    span = frame_span(start, length, size_bytes)
+    skip_bytes, left_bytes = span.skip_bytes, length
+    for plain in open_frames(
+        stored, key, salt, first_frame=span.first_frame, size_bytes=size_bytes
+    ):
+        piece = plain[skip_bytes : skip_bytes + left_bytes]
+        skip_bytes, left_bytes = 0, left_bytes - len(piece)
+        yield piece
+    if left_bytes:
+        raise SealedBodyBroken("the body ends too early")
+
+
 def _opened(cipher: AESGCM, salt: bytes, number: int, frame: bytes, *, is_last: bool) -> bytes:
     try:
         return cipher.decrypt(_nonce(salt, number), frame, _bound(is_last=is_last))

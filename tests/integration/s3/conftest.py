@@ -20,13 +20,18 @@ ACCESS_KEY, SECRET_KEY = "RSTESTACCESSKEY", "test-secret-key-of-the-run"
 
 
 class Node:
-    """A node's web process; with a certificate, on HTTPS."""
+    """A node's web process; with a certificate, on HTTPS.
 
-    def __init__(self, certificate=None):
+    One node of the run may use the database of the run's lane; any other has one of its own.
+    """
+
+    def __init__(self, certificate=None, *, uses_lane_database=False):
         self.directory = Path(tempfile.mkdtemp(prefix="rs3gw-s3-"))
         self.port = free_port()
         self.certificate = certificate
         self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
+        own = f"sqlite:///{self.directory}/rs3gw.sqlite3"
+        self.database = {} if uses_lane_database else {"RS3GW_DATABASE_URL": own}
         self._trust = certificate and ssl.create_default_context(cafile=certificate.ca)
         self.process = None
 
@@ -37,6 +42,7 @@ class Node:
             "RS3GW_INIT_ACCESS_KEY": ACCESS_KEY,
             "RS3GW_INIT_SECRET_KEY": SECRET_KEY,
             "RS3GW_S3_DOMAIN": "s3.localhost",
+            **self.database,
         }
         if self.certificate:
             env["RS3GW_TLS_CERT"] = str(self.certificate.cert)
@@ -66,7 +72,7 @@ class Node:
 
 @pytest.fixture(scope="session")
 def node():
-    node = Node()
+    node = Node(uses_lane_database=True)
     node.start()
     yield node
     node.stop()

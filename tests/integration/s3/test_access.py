@@ -193,3 +193,14 @@ def test_grants_name_accounts_by_id_and_by_address(s3, other, bucket):
     assert code_of(s3.put_object, Bucket=bucket, Key="k", GrantRead="id=nobody") == (
         "InvalidArgument"
     )
+
+
+def test_whoever_may_write_may_say_who_reads_what_it_wrote(node, s3, other, bucket):
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    other.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="public-read", Tagging="a=1")
+    assert anonymous(node, f"{bucket}/k") == (200, b"x")
+    deny = allow(bucket, "s3:PutObjectAcl", Effect="Deny")
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(deny))
+    refused = code_of(other.put_object, Bucket=bucket, Key="k2", Body=b"x", ACL="public-read")
+    assert refused == "AccessDenied"
+    other.put_object(Bucket=bucket, Key="k2", Body=b"x")

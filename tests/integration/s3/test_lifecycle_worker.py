@@ -32,6 +32,7 @@ def fast_node(monkeypatch):
         "RS3GW_DATA_DIR": str(node.directory),
         "RS3GW_BIND_ADDR": f"127.0.0.1:{node.port}",
         "RS3GW_BROKER_URL": "",
+        **node.database,
     }
     with (node.directory / "worker.log").open("ab") as log:
         worker = subprocess.Popen(

@@ -204,7 +204,8 @@ def test_the_checksum_of_the_whole(s3, named, algorithm, kind):
     assert code_of(complete, s3=s3, here=here, parts=parts, **wrong) == "BadDigest"
     broken = [{**parts[0], **wrong}, *parts[1:]]
     assert code_of(complete, s3=s3, here=here, parts=broken) == "InvalidPart"
-    answer = complete(s3, here, parts)
+    assert code_of(complete, s3=s3, here=here, parts=parts, **{name: "bad"}) == "InvalidRequest"
+    answer = complete(s3, here, parts, **{name: expected})
     assert (answer[name], answer["ChecksumType"]) == (expected, kind)
     head = s3.head_object(**named, ChecksumMode="ENABLED")
     assert (head[name], head["ChecksumType"]) == (expected, kind)
@@ -234,3 +235,12 @@ def test_versions_of_objects_in_parts(s3, named, bucket):
     here = begin(s3, named)
     version = complete(s3, here, [send(s3, here, 1, b"one")])["VersionId"]
     assert s3.head_object(**named)["VersionId"] == version
+
+
+def test_the_longest_list_of_parts_is_read(s3, named):
+    here = begin(s3, named, ChecksumAlgorithm="SHA256")
+    part = send(s3, here, 1, b"x", ChecksumAlgorithm="SHA256")
+    parts = [{**part, "PartNumber": number} for number in range(1, 10_001)]
+    # It is understood whole: only the first of them was uploaded.
+    assert code_of(complete, s3=s3, here=here, parts=parts) == "InvalidPart"
+    s3.abort_multipart_upload(**here)

@@ -8,12 +8,14 @@ from django.conf import settings
 
 from rs3gw.common import clock
 from rs3gw.storage import blobs, collector, rows
+from rs3gw.storage.core import sealed
 from rs3gw.storage.errors import EntityTooLarge
 from rs3gw.storage.models import InlineBody, ObjectVersion
 
 LARGE = os.urandom(300_000)
 LARGE_SHA256 = hashlib.sha256(LARGE).hexdigest()
 HOUR_SECONDS = 3600.0
+KEY = bytes(range(32))
 
 
 def chunks(data, size_bytes=64 * 1024):
@@ -103,3 +105,35 @@ def test_small_bodies_are_collected_likewise(put):
 
 def test_data_lies_in_the_data_directory():
     assert str(blobs.file_path(LARGE_SHA256)).startswith(str(settings.RS3GW_DATA_DIR))
+
+
+def test_an_encrypted_body_may_be_as_large_as_any_other(settings):
+    settings.RS3GW_OBJECT_SIZE_MAX_BYTES = len(LARGE)
+    body = blobs.stage(chunks(LARGE), key=KEY)
+    stored = body.temporary.read_bytes()
+    assert body.size_bytes == len(LARGE)
+    assert body.plain_sha256_hex == LARGE_SHA256
+    assert body.md5_hex == hashlib.md5(LARGE).hexdigest()
+    assert body.sha256_hex == hashlib.sha256(stored).hexdigest()
+    assert len(stored) == sealed.sealed_size(len(LARGE))
+    body.discard()
+
+
+@pytest.mark.parametrize("key", [None, KEY], ids=["plain", "encrypted"])
+def test_a_byte_over_the_limit_is_refused(settings, key):
+    settings.RS3GW_OBJECT_SIZE_MAX_BYTES = len(LARGE) - 1
+    with pytest.raises(EntityTooLarge):
+        blobs.stage(chunks(LARGE), key=key)
+    assert incoming_files() == []
+
+
+def test_a_body_of_another_node_may_be_encrypted(settings):
+    settings.RS3GW_OBJECT_SIZE_MAX_BYTES = len(LARGE)
+    stored = b"".join(sealed.seal(chunks(LARGE), KEY, b"saltsalt"))
+    body = blobs.stage_stored(chunks(stored))
+    assert body.sha256_hex == hashlib.sha256(stored).hexdigest()
+    assert body.size_bytes == len(stored)
+    body.discard()
+    with pytest.raises(EntityTooLarge):
+        blobs.stage_stored(chunks(stored + b"x"))
+    assert incoming_files() == []

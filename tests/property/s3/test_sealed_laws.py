@@ -26,10 +26,9 @@ def opened(stored, start, length, size_bytes, key=KEY):
     salt = sealed.salt_of(stored[: sealed.HEAD_BYTES])
     pieces = stored[span.offset : span.offset + span.length]
     chunks = [pieces[i : i + 50_000] for i in range(0, len(pieces), 50_000)]
-    frames = sealed.open_frames(
-        chunks, key, salt, first_frame=span.first_frame, size_bytes=size_bytes
+    return b"".join(
+        sealed.open_range(chunks, key, salt, start=start, length=length, size_bytes=size_bytes)
     )
-    return b"".join(frames)[span.skip_bytes : span.skip_bytes + length]
 
 
 @settings(deadline=None)
@@ -73,3 +72,43 @@ def test_frames_cannot_be_moved_left_out_or_added(what):
     }[what]
     with pytest.raises(sealed.SealedBodyBroken):
         opened(changed, 0, claimed, claimed, key)
+
+
+@settings(deadline=None)
+@given(SIZES.filter(bool), st.data())
+def test_a_body_that_was_cut_off_is_refused(size_bytes, data):
+    _, stored = stored_of(size_bytes)
+    start = data.draw(st.integers(0, size_bytes - 1))
+    length = data.draw(st.integers(1, size_bytes - start))
+    span = sealed.frame_span(start, length, size_bytes)
+    edges = range(span.offset, span.offset + span.length, STORED)
+    places = st.sampled_from(edges) | st.integers(span.offset, span.offset + span.length - 1)
+    with pytest.raises(sealed.SealedBodyBroken):
+        opened(stored[: data.draw(places)], start, length, size_bytes)
+
+
+def test_no_more_than_two_frames_are_held():
+    pulled = []
+
+    def endless():
+        while True:
+            pulled.append(FRAME)
+            yield bytes(FRAME)
+
+    stored = sealed.seal(endless(), KEY, SALT)
+    assert len(next(stored)) == sealed.HEAD_BYTES
+    for count in range(1, 20):
+        assert len(next(stored)) == STORED
+        assert len(pulled) <= count + 1
+    read = []
+
+    def frames():
+        for frame in stored:
+            read.append(len(frame))
+            yield frame
+
+    size_bytes = 1000 * FRAME
+    opening = sealed.open_frames(frames(), KEY, SALT, first_frame=19, size_bytes=size_bytes)
+    for count in range(1, 20):
+        assert len(next(opening)) == FRAME
+        assert len(read) <= count

@@ -53,6 +53,7 @@ def test_without_a_file_the_cluster_secret_gives_the_key(settings):
     [
         ("# none", "holds no key"),
         ("a = short\n", "not base64 of 32 bytes"),
+        ("a = \u00e9\u00e9\u00e9\u00e9\n", "not base64 of 32 bytes"),
         ("no equals sign\n", "line 1"),
         (line("a", 1) + line("a", 2), "line 2"),
     ],
@@ -61,3 +62,38 @@ def test_a_bad_keyring_is_refused(ring, text, reason):
     ring(text)
     with pytest.raises(SettingError, match=reason):
         keyring.check()
+
+
+def test_a_file_does_not_shut_out_what_the_cluster_secret_sealed(ring, settings):
+    settings.RS3GW_CLUSTER_SECRET = "s" * 40
+    ring("")
+    name, wrapped = keyring.wrap(DATA_KEY)
+    ring(line("new", 2))
+    assert keyring.wrap(DATA_KEY)[0] == "new"
+    assert keyring.unwrap(name, wrapped) == DATA_KEY
+
+
+def test_a_node_that_joins_a_cluster_still_opens_its_own(ring, settings):
+    ring("")
+    settings.RS3GW_CLUSTER_SECRET = ""
+    name, wrapped = keyring.wrap(DATA_KEY)
+    settings.RS3GW_CLUSTER_SECRET = "s" * 40
+    assert keyring.unwrap(name, wrapped) == DATA_KEY
+    settings.SECRET_KEY = "another node's " * 4
+    with pytest.raises(SealError, match="is not the one"):
+        keyring.unwrap(name, wrapped)
+
+
+@pytest.mark.parametrize(("mode", "is_warned"), [(0o600, False), (0o640, False), (0o644, True)])
+def test_a_file_that_everybody_reads_is_warned_of(
+    ring, tmp_path, monkeypatch, caplog, mode, is_warned
+):
+    ring(line("a", 1))
+    path = tmp_path / "keys"
+    path.write_text(line("a", 1))
+    path.chmod(mode)
+    monkeypatch.setenv("RS3GW_KEYRING_FILE", str(path))
+    keyring.check()
+    assert bool(caplog.records) == is_warned
+    if is_warned:
+        assert str(path) in caplog.text
