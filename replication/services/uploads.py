@@ -123,7 +123,7 @@ def completed_before(
         there = uploads.gather(upload_id).ended
         if there is None or not _is_same(there["outcome"], there["result"], bucket, key, parts):
             return None
-        if not there["is_confirmed"]:
+        if not there.get("is_confirmed", True):
             raise UploadSettling
         result: Mapping[str, Any] = there["result"]
         return result
@@ -176,7 +176,7 @@ def abort_upload(*, upload: MultipartUpload) -> None:
     """
     ended = uploads.gather(upload.upload_id).ended
     if ended is not None:
-        if ended["is_confirmed"]:
+        if ended.get("is_confirmed", True):
             uploads.hear_ended(upload.upload_id, ended["outcome"], ended["result"])
         raise NoSuchUpload
     members = uploads.members()
