@@ -11,10 +11,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
-from tests.clients import certificate, report
+from rs3gw.server.devcluster import certificates
+from tests.clients import report
 from tests.clients.node import ACCESS_KEY, SECRET_KEY, Node
 from tests.clients.roster import ROOT, ROSTER
 from tests.clients.step_names import STEP_NAMES
@@ -144,7 +145,7 @@ def run_transport(entries, transport, options, deadline):
         say("TLS: left out, the server of this version does not speak it")
         return []
     with tempfile.TemporaryDirectory(prefix="rs3gw-tls-") as name:
-        pems = certificate.make(Path(name)) if transport == "TLS" else None
+        pems = astuple(certificates.make(Path(name))) if transport == "TLS" else None
         node = Node(options.server_python, pems)
         results = []
         try:

@@ -98,14 +98,22 @@ def delete_conditions(headers: Mapping[str, str]) -> DeleteConditions:
 
 
 def check_delete(
-    conditions: DeleteConditions, *, etag: str, last_modified: datetime, size_bytes: int
+    conditions: DeleteConditions, *, etag: str | None, last_modified: datetime, size_bytes: int
 ) -> None:
     """Refuse a delete whose conditions do not hold for the version it is about.
+
+    Args:
+        conditions: What the delete demands.
+        etag: Without quotes; None for a delete marker, which no entity tag matches.
+        last_modified: Of the version; compared in whole seconds.
+        size_bytes: Of the version; 0 for a delete marker.
 
     Raises:
         S3Error: PreconditionFailed; InvalidArgument for a date or size that is none.
     """
-    holds = conditions.etag is None or bool({"*", etag} & set(_tags(conditions.etag)))
+    holds = conditions.etag is None or (
+        etag is not None and bool({"*", etag} & set(_tags(conditions.etag)))
+    )
     if conditions.last_modified is not None:
         wanted = _any_date(conditions.last_modified)
         holds = holds and wanted.replace(microsecond=0) == last_modified.replace(microsecond=0)

@@ -34,6 +34,7 @@ STATUSES = {
     "InvalidPolicyDocument": 400,
     "InvalidRange": 416,
     "InvalidRequest": 400,
+    "InvalidRetentionPeriod": 400,
     "InvalidTag": 400,
     "KeyTooLongError": 400,
     "MalformedACLError": 400,

@@ -46,7 +46,8 @@ def parse_configuration(body: bytes) -> LockConfiguration:
     """Return an ObjectLockConfiguration.
 
     Raises:
-        S3Error: MalformedXML, or InvalidArgument for a period out of range.
+        S3Error: MalformedXML, InvalidRetentionPeriod for no period, InvalidArgument for one that
+            is too long.
     """
     root = xml.parse(body)
     xml.expect(root, "ObjectLockConfiguration")
@@ -80,7 +81,7 @@ def _period(text: str, maximum: int) -> int:
         raise S3Error("MalformedXML", "Days and Years are whole numbers.") from None
     if period < 1:
         raise S3Error(
-            "InvalidArgument", "Default retention period must be a positive integer value"
+            "InvalidRetentionPeriod", "Default retention period must be a positive integer value"
         )
     if period > maximum:
         raise S3Error("InvalidArgument", "Default retention period too large")
@@ -215,11 +216,8 @@ def check_retention(
     current = parse_date(lock["until"])
     assert current is not None
     is_longer = until is not None and until >= current
-    if lock["mode"] == COMPLIANCE:
-        allowed = is_longer and mode == COMPLIANCE
-    else:
-        allowed = bypasses or (is_longer and mode in MODES)
-    if not allowed:
+    allowed = is_longer and mode == lock["mode"]
+    if not allowed and not (lock["mode"] == GOVERNANCE and bypasses):
         raise S3Error("AccessDenied", "Access Denied because object protected by object lock.")
 
 

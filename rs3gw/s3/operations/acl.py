@@ -24,7 +24,7 @@ from rs3gw.s3.operations import settings
 from rs3gw.s3.operations.answers import xml_answer
 from rs3gw.s3.operations.attributes import change
 from rs3gw.s3.operations.buckets import bucket_of
-from rs3gw.s3.operations.versions import describe_version, entry_of
+from rs3gw.s3.operations.versions import describe_found_version, entry_of
 from rs3gw.s3.request import S3Request
 from rs3gw.storage.core import attributes
 from rs3gw.storage.models import Bucket
@@ -102,7 +102,7 @@ def get_object_acl(request: S3Request, caller: Identity) -> HttpResponse:
     response = xml_answer(
         lists.acl_xml(bucket_config.acl_of_object(entry, bucket), directory.display_name)
     )
-    describe_version(response, bucket, entry.version_id)
+    describe_found_version(response, bucket, entry.version_id)
     return response
 
 

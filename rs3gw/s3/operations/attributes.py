@@ -15,7 +15,7 @@ from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.operations.answers import empty, xml_answer
 from rs3gw.s3.operations.buckets import bucket_of
 from rs3gw.s3.operations.headers import OBJECT_TAGS_MAX
-from rs3gw.s3.operations.versions import describe_version, entry_of, version_of
+from rs3gw.s3.operations.versions import describe_found_version, entry_of, version_of
 from rs3gw.s3.request import S3Request
 from rs3gw.storage.core import attributes
 from rs3gw.storage.core.objects import Entry
@@ -36,7 +36,7 @@ def change(
         bucket=bucket, key=request.target.key, version_id=version_id, name=name, value=value
     )
     response = empty(status)
-    describe_version(response, bucket, entry.version_id)
+    describe_found_version(response, bucket, entry.version_id)
     return response
 
 
@@ -44,7 +44,7 @@ def get_tagging(request: S3Request, caller: Identity) -> HttpResponse:
     """GetObjectTagging."""
     entry = entry_of(request)
     response = xml_answer(xml.tag_set(entry.headers.tags.items()))
-    describe_version(response, bucket_of(request), entry.version_id)
+    describe_found_version(response, bucket_of(request), entry.version_id)
     return response
 
 

@@ -233,18 +233,9 @@ def _delete(
     now, bypasses = clock.utcnow(), wants_bypass(request)
 
     def check(current: Entry | None) -> None:
-        shown = None if current is None or current.is_delete_marker else current
-        if not conditions.is_empty():
-            if shown is None:
-                raise NoSuchKey
-            check_delete(
-                conditions,
-                etag=shown.etag,
-                last_modified=shown.last_modified,
-                size_bytes=shown.size_bytes,
-            )
-        if version_id is not None and shown is not None:
-            locks.check_delete(shown.headers.lock, now, bypasses=bypasses)
+        _check_conditions(conditions, current)
+        if version_id is not None and current is not None and not current.is_delete_marker:
+            locks.check_delete(current.headers.lock, now, bypasses=bypasses)
 
     needs_check = version_id is not None or not conditions.is_empty()
     return services.delete_object(
@@ -252,6 +243,22 @@ def _delete(
         key=key,
         version_id=version_id,
         condition=check if needs_check else None,
+    )
+
+
+def _check_conditions(conditions: DeleteConditions, current: Entry | None) -> None:
+    """Refuse a delete that demands what is not so; what is gone has any size and date."""
+    if conditions.is_empty():
+        return
+    if current is None:
+        if conditions.etag is not None:
+            raise NoSuchKey
+        return
+    check_delete(
+        conditions,
+        etag=None if current.is_delete_marker else current.etag,
+        last_modified=current.last_modified,
+        size_bytes=0 if current.is_delete_marker else current.size_bytes,
     )
 
 

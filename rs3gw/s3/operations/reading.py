@@ -15,7 +15,7 @@ from rs3gw.s3.operations.answers import empty, http_date, xml_answer
 from rs3gw.s3.operations.buckets import bucket_of
 from rs3gw.s3.operations.headers import apply_overrides, describe, describe_checksums
 from rs3gw.s3.operations.lifecycle import describe_expiration
-from rs3gw.s3.operations.versions import describe_version, entry_of
+from rs3gw.s3.operations.versions import describe_found_version, entry_of
 from rs3gw.s3.request import S3Request
 from rs3gw.storage.core.objects import Entry
 
@@ -36,7 +36,7 @@ def _answer(request: S3Request, entry: Entry, *, with_body: bool) -> HttpRespons
     if not check_read(request.headers, etag=entry.etag, last_modified=entry.last_modified):
         response: HttpResponseBase = empty(304)
         describe(response, entry)
-        describe_version(response, bucket_of(request), entry.version_id)
+        describe_found_version(response, bucket_of(request), entry.version_id)
         del response["Content-Type"]
         return response
     encryption.refuse_on_read(request.headers)
@@ -48,7 +48,7 @@ def _answer(request: S3Request, entry: Entry, *, with_body: bool) -> HttpRespons
     else:
         response = HttpResponse()
     describe(response, labelled(bucket_of(request), [entry])[0])
-    describe_version(response, bucket_of(request), entry.version_id)
+    describe_found_version(response, bucket_of(request), entry.version_id)
     describe_expiration(response, bucket_of(request), entry)
     encryption.describe(response, entry.headers.encryption)
     if entry.parts and "partNumber" in request.query:
@@ -125,7 +125,7 @@ def get_attributes(request: S3Request, caller: Identity) -> HttpResponse:
     named = [element for name, element in found.items() if name in wanted]
     response = xml_answer(xml.document("GetObjectAttributesResponse", *named))
     response["Last-Modified"] = http_date(entry.last_modified)
-    describe_version(response, bucket_of(request), entry.version_id)
+    describe_found_version(response, bucket_of(request), entry.version_id)
     return response
 
 

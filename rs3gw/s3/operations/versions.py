@@ -13,6 +13,8 @@ from rs3gw.storage.core.objects import NULL_VERSION, Entry
 from rs3gw.storage.errors import NoSuchKey
 from rs3gw.storage.models import Bucket
 
+# What is missing and was not deleted either, told apart for clients that ask why.
+NO_MARKER = {"x-amz-delete-marker": "false"}
 _VERSION_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -42,8 +44,8 @@ def entry_of(request: S3Request) -> Entry:
     """Return the object that a request names, in the version that it names.
 
     Raises:
-        NoSuchBucket, NoSuchKey: There is none.
-        S3Error: NoSuchVersion; NoSuchKey or MethodNotAllowed for a delete marker.
+        NoSuchBucket: There is none.
+        S3Error: NoSuchKey or NoSuchVersion; MethodNotAllowed for a delete marker by its id.
     """
     return find(request, bucket_of(request), request.target.key, version_of(request))
 
@@ -61,13 +63,12 @@ def find(request: S3Request, bucket: Bucket, key: str, version_id: str | None) -
     """Return an object, or say as S3 does why there is none.
 
     Raises:
-        NoSuchKey: There is none.
-        S3Error: NoSuchVersion; NoSuchKey or MethodNotAllowed for a delete marker.
+        S3Error: NoSuchKey or NoSuchVersion; MethodNotAllowed for a delete marker by its id.
     """
     entry = find_kept(request, bucket, key, version_id)
     if entry is None:
         if version_id is None:
-            raise NoSuchKey
+            raise S3Error("NoSuchKey", NoSuchKey.default_message, headers=NO_MARKER)
         raise S3Error("NoSuchVersion", "The specified version does not exist.")
     if entry.is_delete_marker:
         headers = {"x-amz-delete-marker": "true", "x-amz-version-id": entry.version_id}
@@ -83,6 +84,12 @@ def find(request: S3Request, bucket: Bucket, key: str, version_id: str | None) -
 
 
 def describe_version(response: HttpResponseBase, bucket: Bucket, version_id: str) -> None:
-    """Name the version on an answer, where the bucket has or had versions."""
+    """Name the version that a write has made; where versioning is suspended it makes none."""
+    if bucket.versioning and version_id != NULL_VERSION:
+        response["x-amz-version-id"] = version_id
+
+
+def describe_found_version(response: HttpResponseBase, bucket: Bucket, version_id: str) -> None:
+    """Name the version that a request found, where the bucket has or had versions."""
     if bucket.versioning or version_id != NULL_VERSION:
         response["x-amz-version-id"] = version_id

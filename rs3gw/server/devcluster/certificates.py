@@ -15,7 +15,8 @@ from rs3gw.common import clock
 
 # What clients accept at most of a private authority.
 VALID_DAYS = 800
-HOSTS = ("127.0.0.1", "localhost")
+# The last two are for virtual-hosted buckets; OpenSSL refuses a wildcard below a top-level name.
+HOSTS = ("127.0.0.1", "localhost", "s3.localhost", "*.s3.localhost")
 _Key = ec.EllipticCurvePrivateKey
 
 
@@ -93,7 +94,7 @@ def _certificate(key: _Key, authority: x509.Certificate, ca_key: _Key) -> x509.C
     ]
     issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
     return (
-        _started(_named(HOSTS[-1]), authority.subject, key)
+        _started(_named(HOSTS[1]), authority.subject, key)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(_usage(signs=True, certifies=False), critical=True)

@@ -89,6 +89,17 @@ def test_compliance_can_be_extended_and_never_shortened(s3, locked):
     assert found == retention(1)
 
 
+def test_governance_becomes_compliance_only_by_a_bypass(s3, locked):
+    version = put(s3, locked, ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=LATER)
+    target = {"Bucket": locked, "Key": "k", "VersionId": version}
+    longer = {"Mode": "GOVERNANCE", "RetainUntilDate": LATER + timedelta(days=1)}
+    s3.put_object_retention(**target, Retention=longer)
+    harder = longer | {"Mode": "COMPLIANCE"}
+    assert refused(s3.put_object_retention, **target, Retention=harder) == "AccessDenied"
+    s3.put_object_retention(**target, Retention=harder, BypassGovernanceRetention=True)
+    assert s3.get_object_retention(**target)["Retention"] == harder
+
+
 def test_the_default_of_the_bucket_locks_new_versions(s3, locked):
     rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 3}}
     configuration = {"ObjectLockEnabled": "Enabled", "Rule": rule}
@@ -106,10 +117,11 @@ def test_the_default_of_the_bucket_locks_new_versions(s3, locked):
 @pytest.mark.parametrize(
     ("rule", "code"),
     [
-        ({"Mode": "GOVERNANCE", "Days": 0}, "InvalidArgument"),
+        ({"Mode": "GOVERNANCE", "Days": 0}, "InvalidRetentionPeriod"),
         ({"Mode": "GOVERNANCE", "Days": 1, "Years": 1}, "MalformedXML"),
         ({"Mode": "governance", "Days": 1}, "MalformedXML"),
-        ({"Mode": "COMPLIANCE", "Years": -1}, "InvalidArgument"),
+        ({"Mode": "COMPLIANCE", "Years": -1}, "InvalidRetentionPeriod"),
+        ({"Mode": "COMPLIANCE", "Years": 101}, "InvalidArgument"),
     ],
 )
 def test_a_default_that_cannot_be_is_refused(s3, request, rule, code):

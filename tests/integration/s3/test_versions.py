@@ -77,8 +77,9 @@ def test_what_was_there_before_versioning_is_version_null(s3, bucket):
 def test_suspended_versioning_replaces_only_version_null(s3, versioned):
     kept = put(s3, versioned, "k", "kept")
     s3.put_bucket_versioning(Bucket=versioned, VersioningConfiguration={"Status": "Suspended"})
-    assert put(s3, versioned, "k", "first") == "null"
-    assert put(s3, versioned, "k", "second") == "null"
+    for text in ("first", "second"):
+        assert "VersionId" not in s3.put_object(Bucket=versioned, Key="k", Body=text)
+    assert s3.head_object(Bucket=versioned, Key="k")["VersionId"] == "null"
     listed = s3.list_object_versions(Bucket=versioned)["Versions"]
     assert [v["VersionId"] for v in listed] == ["null", kept]
     deleted = s3.delete_object(Bucket=versioned, Key="k")
@@ -197,3 +198,27 @@ def test_a_delete_can_demand_what_it_deletes(s3, bucket):
     )
     answer = refused(s3.delete_object, Bucket=bucket, Key="k", IfMatch=tag)
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 404
+
+
+def test_a_demand_on_what_is_gone_is_met_but_for_its_tag(s3, bucket):
+    s3.delete_object(Bucket=bucket, Key="none", IfMatchSize=5)
+    s3.delete_object(Bucket=bucket, Key="none", IfMatchLastModifiedTime="2015-01-01T00:00:00Z")
+    answer = refused(s3.delete_object, Bucket=bucket, Key="none", IfMatch="*")
+    assert answer["Error"]["Code"] == "NoSuchKey"
+
+
+@pytest.mark.parametrize("wrong", [{"IfMatch": "*"}, {"IfMatchSize": 5}])
+def test_a_delete_marker_is_not_what_a_delete_demands(s3, versioned, wrong):
+    put(s3, versioned, "k", "five!")
+    s3.delete_object(Bucket=versioned, Key="k", IfMatchSize=5)
+    answer = refused(s3.delete_object, Bucket=versioned, Key="k", **wrong)
+    assert answer["Error"]["Code"] == "PreconditionFailed"
+
+
+def test_a_key_that_is_missing_is_told_from_one_that_was_deleted(s3, versioned):
+    s3.delete_object(Bucket=versioned, Key="deleted")
+    for key, said in (("deleted", "true"), ("missing", "false")):
+        for call in (s3.get_object, s3.head_object):
+            answer = refused(call, Bucket=versioned, Key=key)["ResponseMetadata"]
+            assert answer["HTTPStatusCode"] == 404
+            assert answer["HTTPHeaders"]["x-amz-delete-marker"] == said

@@ -4,11 +4,13 @@ import json
 import ssl
 import sys
 from collections import Counter
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 
-from tests.clients import certificate, matrix, report
+from rs3gw.server.devcluster import certificates
+from tests.clients import matrix, report
 from tests.clients.compare import same
 from tests.clients.matrix import Result
 from tests.clients.node import SERVER_ERROR
@@ -82,7 +84,7 @@ def test_a_difference_is_told_briefly():
 
 
 def test_the_certificate_is_for_loopback_and_bucket_names(tmp_path):
-    ca, cert, key = certificate.make(tmp_path)
+    ca, cert, key = astuple(certificates.make(tmp_path))
     ssl.create_default_context(cafile=ca)
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
     assert key.stat().st_mode & 0o077 == 0
