@@ -69,6 +69,7 @@ class Question:
         object_acl: None when the action is on a bucket or there is no such object.
         public_access_block: The stricter of the bucket's and its account's.
         ownership: Of the objects of the bucket.
+        is_implied: The action only goes with one that is allowed: nothing need allow it too.
     """
 
     principal: Principal
@@ -83,6 +84,7 @@ class Question:
     object_acl: Acl | None = None
     public_access_block: PublicAccessBlock = PublicAccessBlock()
     ownership: Ownership = "BucketOwnerEnforced"
+    is_implied: bool = False
 
     @property
     def is_inside(self) -> bool:
@@ -106,6 +108,8 @@ def decide(question: Question) -> bool:
     by_user, by_bucket = _by_user(question), _by_bucket(question)
     if "deny" in (by_user, by_bucket) or _is_restricted(question):
         return False
+    if question.is_implied:
+        return True
     by_identity = by_user == "allow" if principal.is_user else not principal.is_anonymous
     if not question.is_of_bucket_owner:
         owns = bool(principal.account) and principal.account == question.object_owner

@@ -108,6 +108,20 @@ def check_acl_accepted(
         raise S3Error("AccessControlListNotSupported", "The bucket does not allow ACLs")
 
 
+def check_enforceable(acl: Acl, ownership: Ownership) -> None:
+    """Refuse to switch off the list of a bucket while it grants anything to others.
+
+    Raises:
+        S3Error: InvalidBucketAclWithObjectOwnership.
+    """
+    others = {grant.grantee for grant in acl.grants} - {acl.owner}
+    if ownership == "BucketOwnerEnforced" and others:
+        raise S3Error(
+            "InvalidBucketAclWithObjectOwnership",
+            "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        )
+
+
 def new_object_acl(acl: Acl | None, *, writer: str, bucket_owner: str, ownership: Ownership) -> Acl:
     """Return the list of a new object, whose owner is the object's.
 

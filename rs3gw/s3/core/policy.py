@@ -136,6 +136,8 @@ def _statement(found: Any, *, bucket: str | None, variables: bool) -> Statement:
     if effect not in ("Allow", "Deny"):
         _refuse(f"Invalid effect: {str(effect)[:100]!a}")
     principals, not_principals = _principals(found) if bucket is not None else (None, False)
+    if not_principals and effect == "Allow":
+        _refuse("Allow with NotPrincipal is not supported: it would allow everybody else.")
     action, resource = _one_of(found, "Action"), _one_of(found, "Resource")
     return Statement(
         allows=effect == "Allow",

@@ -208,6 +208,6 @@ def document(name: str, *content: str) -> bytes:
 
 
 def tag_set(tags: Iterable[tuple[str, str]]) -> bytes:
-    """Return a Tagging document."""
-    items = "".join(f"<Tag>{tag('Key', k)}{tag('Value', v)}</Tag>" for k, v in tags)
+    """Return a Tagging document, in the order of the tags' keys."""
+    items = "".join(f"<Tag>{tag('Key', k)}{tag('Value', v)}</Tag>" for k, v in sorted(tags))
     return document("Tagging", f"<TagSet>{items}</TagSet>")

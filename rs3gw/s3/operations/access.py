@@ -7,9 +7,12 @@ from replication import services
 from rs3gw.s3 import bucket_config, directory
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.core.access import Question, decide
+from rs3gw.s3.core.acl import allows, without_public
+from rs3gw.s3.core.acl_requests import acl_from_headers
 from rs3gw.s3.core.actions import VERSION_ACTIONS, actions_of
 from rs3gw.s3.core.errors import S3Error
-from rs3gw.s3.core.policy import Ask, Policy, Principal, parse_user_policy
+from rs3gw.s3.core.policy import Policy, Principal, parse_user_policy
+from rs3gw.s3.operations.acl import DIRECTORY
 from rs3gw.s3.operations.buckets import bucket_of
 from rs3gw.s3.operations.context import request_context, tag_context
 from rs3gw.s3.operations.versions import find_kept, version_of
@@ -36,6 +39,8 @@ _EXTRAS = {
     "x-amz-object-lock-mode": "s3:PutObjectRetention",
     "x-amz-object-lock-legal-hold": "s3:PutObjectLegalHold",
 }
+# What a bucket's list lets whoever may write do with a new object.
+_OF_WRITE_LIST = frozenset({"s3:PutObjectAcl", "s3:PutObjectTagging"})
 _WRITES = frozenset({"PutObject", "CopyObject", "CreateMultipartUpload"})
 _BYPASS = "x-amz-bypass-governance-retention"
 DENIED = "Access Denied"
@@ -43,11 +48,19 @@ DENIED = "Access Denied"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an action is done to."""
+    """What an action is done to.
+
+    Attributes:
+        bucket: The bucket.
+        key: "" for the bucket itself.
+        version_id: None for the current version.
+        prefix: The keys that a listing would be of; None for those that the request says.
+    """
 
     bucket: Bucket
     key: str = ""
     version_id: str | None = None
+    prefix: str | None = None
 
 
 def check(request: S3Request, caller: Identity, operation: str) -> None:
@@ -88,22 +101,36 @@ def check_write(request: S3Request, caller: Identity) -> None:
 
 
 def _check_extras(request: S3Request, caller: Identity, target: Target) -> None:
-    asked = sorted({action for header, action in _EXTRAS.items() if header in request.headers})
+    asked = {action for header, action in _EXTRAS.items() if header in request.headers}
     principal, _ = _who(caller)
-    if principal.account == target.bucket.owner:
-        for action in asked:
-            require(request, caller, action, target)
-        return
-    # What another account writes is its own: it may say who else may read it, unless denied.
-    policy = bucket_config.of(target.bucket).policy
-    for action in asked if policy is not None else ():
-        context = request_context(request, caller, target.version_id)
-        resource = _arn(target.bucket.name, target.key)
-        if (
-            policy is not None
-            and policy.decide(Ask(principal, action, resource, context)) == "deny"
-        ):
+    for action in sorted(asked):
+        is_implied = not principal.is_user and (
+            (action in _OF_WRITE_LIST and _may_write_by_list(principal, target.bucket))
+            or (action == "s3:PutObjectAcl" and _keeps_to_owners(request, principal, target.bucket))
+        )
+        if not _decide(request, caller, action, target, is_implied=is_implied):
             raise S3Error("AccessDenied", DENIED)
+
+
+def _may_write_by_list(principal: Principal, bucket: Bucket) -> bool:
+    """Return whether the bucket's list, which knows no finer rights, lets somebody write."""
+    config = bucket_config.of(bucket)
+    acl = config.acl_of(bucket)
+    if config.public_access_block.ignore_public_acls:
+        acl = without_public(acl)
+    return config.ownership != "BucketOwnerEnforced" and allows(acl, principal, "WRITE")
+
+
+def _keeps_to_owners(request: S3Request, principal: Principal, bucket: Bucket) -> bool:
+    """Return whether the list of a new object is for nobody but its writer and the bucket's owner.
+
+    Bucket policies demand such lists of other accounts, which they let put objects and no more.
+    """
+    owner = principal.account or bucket.owner
+    acl = acl_from_headers(
+        request.headers, owner=owner, bucket_owner=bucket.owner, directory=DIRECTORY
+    )
+    return acl is not None and {g.grantee for g in acl.grants} <= {owner, bucket.owner}
 
 
 def require(request: S3Request, caller: Identity, action: str, target: Target) -> None:
@@ -118,6 +145,17 @@ def require(request: S3Request, caller: Identity, action: str, target: Target) -
 
 def is_allowed(request: S3Request, caller: Identity, action: str, target: Target) -> bool:
     """Return whether a caller may do an action to a bucket or a key."""
+    return _decide(request, caller, action, target)
+
+
+def _decide(
+    request: S3Request,
+    caller: Identity,
+    action: str,
+    target: Target,
+    *,
+    is_implied: bool = False,
+) -> bool:
     principal, policies = _who(caller)
     bucket = target.bucket
     config = bucket_config.of(bucket)
@@ -129,6 +167,8 @@ def is_allowed(request: S3Request, caller: Identity, action: str, target: Target
     context = request_context(request, caller, target.version_id) if needs_context else {}
     if entry is not None and needs_context:
         context |= tag_context(entry.headers.tags)
+    if target.prefix is not None:
+        context["s3:prefix"] = (target.prefix,)
     question = Question(
         principal=principal,
         action=action,
@@ -142,14 +182,13 @@ def is_allowed(request: S3Request, caller: Identity, action: str, target: Target
         object_acl=None if entry is None else bucket_config.acl_of_object(entry, bucket),
         public_access_block=config.public_access_block,
         ownership=config.ownership,
+        is_implied=is_implied,
     )
-    if not decide(question):
-        return False
-    # Whoever may not list a bucket is not told which keys it lacks.
+    # Whoever may list a bucket, and nobody else, is told which keys it lacks.
     is_read = target.key and action.startswith("s3:Get")
     if is_read and (entry is None or entry.is_delete_marker) and not owns_bucket:
-        return is_allowed(request, caller, "s3:ListBucket", Target(bucket))
-    return True
+        return is_allowed(request, caller, "s3:ListBucket", Target(bucket, prefix=target.key))
+    return decide(question)
 
 
 def require_source(

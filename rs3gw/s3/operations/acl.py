@@ -14,6 +14,7 @@ from rs3gw.s3.core.acl_requests import Directory, acl_from_headers, parse_acl
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.core.ownership import (
     check_acl_accepted,
+    check_enforceable,
     ownership_controls_xml,
     parse_ownership_controls,
     parse_public_access_block,
@@ -126,10 +127,10 @@ def get_ownership(request: S3Request, caller: Identity) -> HttpResponse:
 
 def put_ownership(request: S3Request, caller: Identity) -> HttpResponse:
     """PutBucketOwnershipControls."""
-    bucket_of(request)
-    return settings.put(
-        request, caller, "ownership", parse_ownership_controls(read_document(request, caller))
-    )
+    bucket = bucket_of(request)
+    ownership = parse_ownership_controls(read_document(request, caller))
+    check_enforceable(bucket_config.of(bucket).acl_of(bucket), ownership)
+    return settings.put(request, caller, "ownership", ownership)
 
 
 def delete_ownership(request: S3Request, caller: Identity) -> HttpResponse:

@@ -13,7 +13,7 @@ from rs3gw.s3.core import locks, names, xml
 from rs3gw.s3.core.acl import to_json as acl_to_json
 from rs3gw.s3.core.acl_requests import Directory, acl_from_headers
 from rs3gw.s3.core.errors import S3Error
-from rs3gw.s3.core.ownership import check_acl_accepted, parse_ownership
+from rs3gw.s3.core.ownership import check_enforceable, parse_ownership
 from rs3gw.s3.operations.answers import empty, xml_answer
 from rs3gw.s3.request import S3Request
 from rs3gw.storage import selectors
@@ -79,8 +79,7 @@ def first_settings(request: S3Request, caller: Identity) -> dict[str, str]:
         ownership = parse_ownership(headers["x-amz-object-ownership"])
         found["ownership"] = ownership
         if acl is not None:
-            canned = headers.get("x-amz-acl")
-            check_acl_accepted(acl, canned=canned, ownership=ownership, bucket_owner=owner)
+            check_enforceable(acl, ownership)
     if acl is not None:
         found["acl"] = json.dumps(acl_to_json(acl))
     if headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true":

@@ -9,6 +9,7 @@ from rs3gw.s3 import bucket_config
 from rs3gw.s3.auth import Identity
 from rs3gw.s3.body import read_document
 from rs3gw.s3.core import locks, xml
+from rs3gw.s3.core.acl import is_public_acl
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.core.policy import is_public, parse_bucket_policy
 from rs3gw.s3.operations.answers import empty, xml_answer
@@ -49,14 +50,10 @@ def delete(request: S3Request, caller: Identity, name: str) -> HttpResponse:
 
 def get_policy(request: S3Request, caller: Identity) -> HttpResponse:
     """GetBucketPolicy: the text as it was put, byte for byte."""
-    return HttpResponse(_policy_text(request), content_type="application/json")
-
-
-def _policy_text(request: S3Request) -> str:
     text = text_of(request, "policy")
     if text is None:
         raise S3Error("NoSuchBucketPolicy", "The bucket policy does not exist")
-    return text
+    return HttpResponse(text, content_type="application/json")
 
 
 def put_policy(request: S3Request, caller: Identity) -> HttpResponse:
@@ -76,10 +73,16 @@ def delete_policy(request: S3Request, caller: Identity) -> HttpResponse:
 
 
 def get_policy_status(request: S3Request, caller: Identity) -> HttpResponse:
-    """GetBucketPolicyStatus: whether the policy makes the bucket public."""
-    _policy_text(request)
-    policy = bucket_config.of(bucket_of(request)).policy
-    answer = str(policy is not None and is_public(policy)).lower()
+    """GetBucketPolicyStatus: whether its policy or its list makes the bucket public."""
+    bucket = bucket_of(request)
+    config = bucket_config.of(bucket)
+    by_policy = config.policy is not None and is_public(config.policy)
+    heeds_lists = (
+        config.ownership != "BucketOwnerEnforced"
+        and not config.public_access_block.ignore_public_acls
+    )
+    by_list = heeds_lists and is_public_acl(config.acl_of(bucket))
+    answer = str(by_policy or by_list).lower()
     return xml_answer(xml.document("PolicyStatus", xml.tag("IsPublic", answer)))
 
 

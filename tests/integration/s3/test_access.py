@@ -195,12 +195,35 @@ def test_grants_name_accounts_by_id_and_by_address(s3, other, bucket):
     )
 
 
-def test_whoever_may_write_may_say_who_reads_what_it_wrote(node, s3, other, bucket):
+def test_whoever_may_list_some_keys_is_told_which_of_them_are_missing(s3, other, bucket):
+    condition = {"StringLike": {"s3:prefix": "open/*"}}
+    policy = allow(bucket, "s3:ListBucket", Condition=condition)
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    assert code_of(other.head_object, Bucket=bucket, Key="open/none") == "404"
+    assert code_of(other.head_object, Bucket=bucket, Key="closed/none") == "403"
+    s3.put_object(Bucket=bucket, Key="open/k", Body=b"")
+    assert code_of(other.head_object, Bucket=bucket, Key="open/k") == "403"
+
+
+def test_a_right_to_put_is_a_right_to_hand_over_to_the_owner_and_no_more(s3, other, bucket):
+    full_control = {"GrantFullControl": "id=root"}
+    condition = {"StringEquals": {"s3:x-amz-grant-full-control": "id=root"}}
+    policy = allow(bucket, "s3:PutObject", Condition=condition)
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    put = {"Bucket": bucket, "Key": "k", "Body": b"ours"}
+    assert code_of(other.put_object, **put) == "AccessDenied"
+    other.put_object(**put, **full_control)
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"ours"
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(allow(bucket, "s3:PutObject")))
+    for more in ({"ACL": "public-read"}, {"Tagging": "a=b"}):
+        assert code_of(other.put_object, Bucket=bucket, Key="new", **more) == "AccessDenied"
+
+
+def test_a_list_that_lets_write_lets_say_all_about_the_new_object(s3, other, bucket):
     s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
-    other.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="public-read", Tagging="a=1")
-    assert anonymous(node, f"{bucket}/k") == (200, b"x")
-    deny = allow(bucket, "s3:PutObjectAcl", Effect="Deny")
-    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(deny))
-    refused = code_of(other.put_object, Bucket=bucket, Key="k2", Body=b"x", ACL="public-read")
+    other.put_object(Bucket=bucket, Key="k", Body=b"", ACL="public-read", Tagging="a=b")
+    assert other.get_object_tagging(Bucket=bucket, Key="k")["TagSet"]
+    denied = allow(bucket, "s3:PutObjectTagging", Effect="Deny")
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(denied))
+    refused = code_of(other.put_object, Bucket=bucket, Key="k", Body=b"", Tagging="a=b")
     assert refused == "AccessDenied"
-    other.put_object(Bucket=bucket, Key="k2", Body=b"x")

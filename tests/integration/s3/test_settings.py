@@ -64,6 +64,35 @@ def test_where_the_owner_is_enforced_lists_are_refused(s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", ACL="public-read")
 
 
+def test_a_list_that_grants_to_others_cannot_be_switched_off(s3, bucket):
+    enforced = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    change = {"Bucket": bucket, "OwnershipControls": enforced}
+    assert code_of(s3.put_bucket_ownership_controls, **change) == (
+        "InvalidBucketAclWithObjectOwnership"
+    )
+    s3.put_bucket_acl(Bucket=bucket, ACL="private")
+    s3.put_bucket_ownership_controls(**change)
+    made = {"Bucket": "enforced", "ObjectOwnership": "BucketOwnerEnforced"}
+    assert code_of(s3.create_bucket, **made, ACL="public-read") == (
+        "InvalidBucketAclWithObjectOwnership"
+    )
+    s3.create_bucket(**made, ACL="private")
+    s3.delete_bucket(Bucket="enforced")
+
+
+def test_a_bucket_is_public_by_its_list_as_by_its_policy(s3, bucket):
+    def is_public():
+        return s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"]
+
+    assert is_public() is False
+    s3.put_bucket_acl(Bucket=bucket, ACL="authenticated-read")
+    assert is_public() is True
+    block = {"IgnorePublicAcls": True}
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=block)
+    assert is_public() is False
+
+
 def test_public_lists_and_policies_can_be_blocked(s3, bucket):
     assert code_of(s3.get_public_access_block, Bucket=bucket) == (
         "NoSuchPublicAccessBlockConfiguration"

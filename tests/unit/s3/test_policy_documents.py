@@ -84,6 +84,7 @@ def test_what_is_no_policy_is_refused(text, reason):
         ({"Resource": ""}, "Policy has invalid resource"),
         ({"Principal": None}, "Missing required field Principal"),
         ({"NotPrincipal": "*"}, "both Principal and NotPrincipal"),
+        ({"Principal": None, "NotPrincipal": "*"}, "Allow with NotPrincipal"),
         ({"Principal": "somebody"}, "Invalid principal"),
         ({"Principal": {}}, "Invalid principal"),
         ({"Principal": {"Who": "*"}}, "Invalid principal"),
