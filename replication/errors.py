@@ -62,3 +62,13 @@ class StaleEdit(ControlError):
 
     code = "Conflict"
     default_message = "Someone changed this in the meantime. Look at the new state and try again."
+
+
+class UploadSettling(Rs3gwError):
+    """An upload was completed, and its object has yet to reach as many nodes as it must."""
+
+    code = "ServiceUnavailable"
+    retryable = True
+    default_message = (
+        "Another node is completing this upload and waits for others to confirm it. Retry."
+    )

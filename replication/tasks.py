@@ -6,6 +6,7 @@ from celery import shared_task
 from django.conf import settings
 
 from replication import dispatch, drain, lanes, trimming, uploads
+from replication.services import uploads as upload_services
 from rs3gw.common import clock
 
 DRAIN_TIME_LIMIT_SECONDS = 600
@@ -45,4 +46,5 @@ def trim_log(**_: object) -> None:
     """Delete what is over: old events that every destination has, uploads that ended elsewhere."""
     retention = timedelta(seconds=settings.RS3GW_EVENT_RETENTION_SECONDS)
     trimming.trim(before=clock.utcnow() - retention)
+    upload_services.settle()
     uploads.drop_stale()

@@ -31,6 +31,7 @@ ASK_SECONDS = 5.0
 ASKED_AT_ONCE_MAX = 16
 ENDED_KEPT = timedelta(days=1)
 STALE_AFTER = timedelta(hours=1)
+MINUTES = 60
 Json = dict[str, Any]
 
 
@@ -58,7 +59,13 @@ def describe(upload_id: str) -> Json | None:
     """Return what this node knows of an upload, None when it knows nothing."""
     ended = uploads.find_ended(upload_id)
     if ended is not None:
-        return {"ended": {"outcome": ended.outcome, "result": ended.result}}
+        return {
+            "ended": {
+                "outcome": ended.outcome,
+                "result": ended.result,
+                "is_confirmed": ended.is_confirmed,
+            }
+        }
     upload = MultipartUpload.objects.filter(upload_id=upload_id).select_related("bucket").first()
     if upload is None:
         return None
@@ -139,7 +146,8 @@ def find(bucket: Bucket, key: str, upload_id: str) -> MultipartUpload:
     """Return an upload that goes on, taking it over from another node if need be.
 
     Raises:
-        NoSuchUpload: Nobody who answers knows it, it is over, or it is of another key.
+        NoSuchUpload: Nobody knows it, it is over, or it is of another key.
+        NodesMissing: Nobody who answers knows it, and the node where it began does not.
     """
     upload = MultipartUpload.objects.filter(upload_id=upload_id).select_related("bucket").first()
     if upload is None:
@@ -156,13 +164,22 @@ def _adopt(upload_id: str) -> MultipartUpload:
     others = _others()
     if not home or not others:
         raise NoSuchUpload
+    is_home_silent = False
     # The node where it began knows best; the others are asked when it does not answer.
     for nodes in ([n for n in others if n.node_id == home], others):
-        for answer in _ask(nodes, "GET", f"{PATH}/{quote(upload_id, safe='')}"):
+        for node, answer in zip(
+            nodes, _ask(nodes, "GET", f"{PATH}/{quote(upload_id, safe='')}"), strict=True
+        ):
             if answer and "ended" in answer:
                 raise NoSuchUpload
             if answer and "upload" in answer:
                 return _take_over(answer["upload"])
+            is_home_silent |= answer is None and node.node_id == home
+    if is_home_silent:
+        raise NodesMissing(
+            f"The upload began on the node {home}, which does not answer now. Retry when it is "
+            "back."
+        )
     raise NoSuchUpload
 
 
@@ -281,10 +298,25 @@ def bring_here(parts: Sequence[PartInfo], *, is_sealed: bool) -> None:
         body.install()
 
 
-def tell_ended(upload_id: str, outcome: UploadOutcome, result: Mapping[str, Any]) -> None:
-    """Tell the other members that an upload is over; one that does not hear it asks later."""
-    body = json.dumps({"outcome": outcome, "result": dict(result)}).encode()
-    _ask(_others(), "POST", f"{PATH}/{quote(upload_id, safe='')}", body)
+def members() -> list[str]:
+    """Return the names of the other members, who have to hear when an upload is over."""
+    return [node.node_id for node in _others()]
+
+
+def tell_ended(upload_id: str) -> None:
+    """Tell the members that have not heard of it that an upload is over.
+
+    One that cannot be told is told again when this node tidies up.
+    """
+    ended = uploads.find_ended(upload_id)
+    if ended is None:
+        return
+    nodes = [node for node in _others() if node.node_id in ended.untold]
+    body = json.dumps({"outcome": ended.outcome, "result": ended.result}).encode()
+    answers = _ask(nodes, "POST", f"{PATH}/{quote(upload_id, safe='')}", body)
+    silent = [node.node_id for node, answer in zip(nodes, answers, strict=True) if answer is None]
+    if not ended.is_confirmed or silent != ended.untold:
+        uploads.settle_ended(upload_id, untold=silent)
 
 
 def hear_ended(upload_id: str, outcome: str, result: Mapping[str, Any]) -> None:
@@ -297,17 +329,17 @@ def hear_ended(upload_id: str, outcome: str, result: Mapping[str, Any]) -> None:
 
 
 def drop_stale() -> None:
-    """Forget uploads that ended elsewhere while this node did not listen, and old ends."""
+    """Forget uploads whose end elsewhere this node did not hear of, and old ends."""
     now = clock.utcnow()
     uploads.forget_ended(before=now - ENDED_KEPT)
-    own = identity.load().node_id
     by_id = {node.node_id: node for node in _others()}
-    for upload in MultipartUpload.objects.filter(initiated_at__lt=now - STALE_AFTER):
+    for upload in MultipartUpload.objects.filter(initiated_at__lt=now - STALE_AFTER).iterator():
         home = by_id.get(ids.upload_home(upload.upload_id))
-        if home is None or home.node_id == own:
+        # Run once a minute, it asks for each upload once an hour.
+        if home is None or upload.pk % MINUTES != now.minute:
             continue
         [answer] = _ask([home], "GET", f"{PATH}/{quote(upload.upload_id, safe='')}")
-        if answer is None or "upload" in answer:
-            continue
-        ended = answer.get("ended", {"outcome": UploadOutcome.ABORTED, "result": {}})
-        hear_ended(upload.upload_id, ended["outcome"], ended["result"])
+        # A home that does not know it may have lost its disk: then what is here is all there is.
+        if answer and "ended" in answer:
+            ended = answer["ended"]
+            hear_ended(upload.upload_id, ended["outcome"], ended["result"])

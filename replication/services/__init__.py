@@ -27,18 +27,20 @@ from replication.services.lanes import (
     skip_parked,
 )
 from replication.services.objects import (
-    Completion,
     Deleted,
+    copy_object,
+    delete_object,
+    put_object,
+    set_attribute,
+)
+from replication.services.uploads import (
+    Completion,
     abort_upload,
     complete_upload,
     completed_before,
-    copy_object,
-    delete_object,
     find_upload,
     gather_parts,
     gather_uploads,
-    put_object,
-    set_attribute,
 )
 from rs3gw.storage.uploads import NewUpload, create_upload, put_part
 

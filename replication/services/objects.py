@@ -1,13 +1,13 @@
 """Writes of objects, as the S3 endpoint makes them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
 
 from cluster import selectors as cluster_selectors
-from replication import bucket_state, engine, outbox, uploads
+from replication import bucket_state, engine, outbox
 from replication.core.events import ReplicationEvent
 from replication.entries import attribute_event, entry_event
 from rs3gw.common import clock, identity, ids
@@ -16,23 +16,14 @@ from rs3gw.storage import services as storage
 from rs3gw.storage.attributes import VersionDot
 from rs3gw.storage.blobs import StagedBody
 from rs3gw.storage.core.attributes import Attribute, applied
-from rs3gw.storage.core.objects import NULL_VERSION, Entry, ObjectHeaders, PartInfo
-from rs3gw.storage.errors import NoSuchBucket, NoSuchKey, NoSuchUpload
-from rs3gw.storage.models import Bucket, BucketState, MultipartUpload, UploadOutcome
-from rs3gw.storage.uploads import (
-    end_upload,
-    find_ended,
-    multipart_entry,
-)
+from rs3gw.storage.core.objects import NULL_VERSION, Entry, ObjectHeaders
+from rs3gw.storage.errors import NoSuchBucket, NoSuchKey
+from rs3gw.storage.models import Bucket, BucketState
 
 Condition = Callable[[Entry | None], None]
 # Called in the transaction: with the bucket, to refuse; with entry and bucket, to settle both.
 Check = Callable[[Bucket], None]
 Make = Callable[[Entry, Bucket], Entry]
-
-find_upload = uploads.find
-gather_parts = uploads.gather
-gather_uploads = uploads.gather_list
 
 
 def put_object(
@@ -98,90 +89,22 @@ def copy_object(
     return _commit_entry(bucket, entry, check=_meets(condition, key))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
-    """What a client says of the object that its upload becomes.
+def commit_upload(
+    *, bucket: Bucket, entry: Entry, condition: Condition | None, end: Callable[[Entry], None]
+) -> Entry:
+    """Store the object that an upload became, and carry it to the other nodes.
 
-    Attributes:
-        parts: (number, entity tag without quotes), ascending.
-        checksums: Given the chosen parts, returns algorithm and base64 digest of the whole and
-            the type, or raises to refuse.
+    Args:
+        bucket: Where to.
+        entry: Its entry; the bodies of all its parts are here.
         condition: As in `put_object`.
-    """
-
-    parts: Sequence[tuple[int, str]]
-    checksums: Callable[[tuple[PartInfo, ...]], tuple[Mapping[str, str], str]]
-    condition: Condition | None = None
-
-
-def complete_upload(*, upload: MultipartUpload, completion: Completion) -> Entry:
-    """Make an object of the parts of an upload, wherever they are; the upload is over then.
+        end: Called in the transaction with the stored entry; raises to refuse the write.
 
     Raises:
-        InvalidPart, InvalidPartOrder, EntityTooSmall: The list does not fit what was uploaded.
-        NodesMissing, BodyMissing: A part may lie on a node that does not answer.
-        NoSuchUpload: It was completed or aborted in the meantime.
+        NoSuchBucket: The bucket was deleted in the meantime.
         WriteIndeterminate: Stored here, but too few nodes confirmed it in time.
     """
-    gathered = uploads.gather(upload.upload_id)
-    if gathered.ended is not None:
-        raise NoSuchUpload
-    chosen = uploads.choose_parts(gathered, completion.parts)
-    checksums, checksum_type = completion.checksums(chosen)
-    entry = replace(
-        multipart_entry(upload, chosen), checksums=dict(checksums), checksum_type=checksum_type
-    )
-    uploads.bring_here(chosen, is_sealed=bool(entry.headers.encryption))
-    result: dict[str, object] = {}
-
-    def end(stored: Entry) -> None:
-        if find_ended(upload.upload_id) is not None:
-            raise NoSuchUpload
-        result.update(_completed(stored))
-        end_upload(upload.upload_id, UploadOutcome.COMPLETED, result)
-
-    try:
-        stored = _commit_entry(
-            upload.bucket, entry, check=_meets(completion.condition, upload.key), also=end
-        )
-    finally:
-        if result:
-            uploads.tell_ended(upload.upload_id, UploadOutcome.COMPLETED, result)
-    return stored
-
-
-def _completed(entry: Entry) -> dict[str, object]:
-    """Return what a client hears again that repeats its request."""
-    return {
-        "key": entry.key,
-        "etag": entry.etag,
-        "version_id": entry.version_id,
-        "checksums": dict(entry.checksums),
-        "checksum_type": entry.checksum_type,
-        "encryption": dict(entry.headers.encryption),
-    }
-
-
-def completed_before(upload_id: str) -> Mapping[str, Any] | None:
-    """Return how an upload was completed, here or on another node; None when it was not."""
-    ended = find_ended(upload_id)
-    if ended is not None:
-        return ended.result if ended.outcome == UploadOutcome.COMPLETED else None
-    found = uploads.gather(upload_id).ended
-    if found is None or found["outcome"] != UploadOutcome.COMPLETED:
-        return None
-    result: Mapping[str, Any] = found["result"]
-    return result
-
-
-def abort_upload(*, upload: MultipartUpload) -> None:
-    """Abort an upload on every node; its bodies are collected later.
-
-    Raises:
-        NoSuchUpload: It was completed in the meantime.
-    """
-    commit.run(lambda: end_upload(upload.upload_id, UploadOutcome.ABORTED, {}))
-    uploads.tell_ended(upload.upload_id, UploadOutcome.ABORTED, {})
+    return _commit_entry(bucket, entry, check=_meets(condition, entry.key), also=end)
 
 
 @dataclass(frozen=True, slots=True)

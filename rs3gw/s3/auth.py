@@ -13,7 +13,7 @@ from django.conf import settings
 
 from rs3gw.common import clock, secretbox
 from rs3gw.s3 import directory
-from rs3gw.s3.core import sigv4
+from rs3gw.s3.core import chunked, sigv4
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.request import S3Request
 from rs3gw.s3.services import PURPOSE
@@ -21,7 +21,10 @@ from rs3gw.storage import rows
 
 CACHE_KEYS_MAX = 10_000
 SERVICE = "s3"
-_PAYLOAD_HASH = re.compile(r"[0-9a-fA-F]{64}|STREAMING-[A-Z0-9-]+")
+SIGNED_PREFIX = "STREAMING-AWS4-"
+# Its value is a key of the client's: it is not repeated in an answer.
+_CUSTOMER_KEY = "customer-key:"
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 CLASSIC_REGION = "us-east-1"
 _KEY_ID = re.compile(r"[!-~]{1,128}")
 _SIGNING_FIELDS = ("x-amz-signature", "x-amz-credential", "signature", "awsaccesskeyid")
@@ -100,7 +103,10 @@ def authenticate(request: S3Request) -> Identity:
         S3Error: It is too old, signed by an unknown or revoked key, or wrongly.
     """
     claim = _claim(request)
+    _check_payload_kind(payload_declared(request))
     if claim is None:
+        if payload_declared(request).startswith(SIGNED_PREFIX):
+            raise S3Error("AccessDenied", "The chunks are signed, but the request is not.")
         return ANONYMOUS
     key = _usable_key(claim.access_key_id)
     sigv4.check_time(claim, clock.now())
@@ -117,8 +123,34 @@ def authenticate(request: S3Request) -> Identity:
         payload_hash=_payload_hash(request, claim),
     )
     text = sigv4.string_to_sign(claim.amz_date, claim.scope, canonical)
-    _check_signature(sigv4.sign(signing_key, text), claim.signature)
+    details = {
+        "AWSAccessKeyId": claim.access_key_id,
+        "StringToSign": text,
+        "SignatureProvided": claim.signature,
+    }
+    if _CUSTOMER_KEY not in canonical:
+        details["CanonicalRequest"] = canonical
+    _check_signature(sigv4.sign(signing_key, text), claim.signature, details)
     return Identity(claim.access_key_id, key.user_id, key.account_id, signing_key, claim)
+
+
+def payload_declared(request: S3Request) -> str:
+    """Return what a request says of its body: x-amz-content-sha256, "" when it says nothing."""
+    declared = request.headers.get("x-amz-content-sha256", "")
+    return declared or request.query.get("X-Amz-Content-Sha256", "")
+
+
+def _check_payload_kind(declared: str) -> None:
+    if declared.startswith("STREAMING-AWS4-ECDSA"):
+        raise S3Error("NotImplemented", "Chunks that are signed with ECDSA are not supported.")
+    kinds = ("", sigv4.UNSIGNED_PAYLOAD, *chunked.KINDS)
+    if declared not in kinds and not _SHA256.fullmatch(declared):
+        raise S3Error(
+            "InvalidArgument",
+            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, "
+            f"{', '.join(chunked.KINDS)} or a valid sha256 value.",
+            details={"ArgumentName": "x-amz-content-sha256", "ArgumentValue": declared[:200]},
+        )
 
 
 def authenticate_form(fields: Mapping[str, str]) -> Identity:
@@ -163,27 +195,20 @@ def _authenticate_form_v4(policy: str, fields: Mapping[str, str]) -> Identity:
     return Identity(claim.access_key_id, key.user_id, key.account_id, signing_key, claim)
 
 
-def _check_signature(expected: str, given: str) -> None:
+def _check_signature(expected: str, given: str, details: Mapping[str, str] | None = None) -> None:
     if not sigv4.matches(expected, given):
         raise S3Error(
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided. "
             "Check your secret access key and signing method.",
+            details=details,
         )
 
 
 def _check_scope(claim: sigv4.Claim) -> None:
-    _, region, service, _ = claim.scope.split("/")
-    if service != SERVICE:
-        raise S3Error("AuthorizationHeaderMalformed", "The credential's service must be s3.")
     # Many clients sign for Amazon's oldest region, whatever the endpoint.
-    if region not in (settings.RS3GW_REGION, CLASSIC_REGION):
-        raise S3Error(
-            "AuthorizationHeaderMalformed",
-            f"The authorization header is malformed; the region '{region}' is wrong; expecting "
-            f"'{settings.RS3GW_REGION}'",
-            details={"Region": settings.RS3GW_REGION},
-        )
+    regions = (settings.RS3GW_REGION, CLASSIC_REGION)
+    sigv4.check_scope(claim, service=SERVICE, regions=regions)
 
 
 def _claim(request: S3Request) -> sigv4.Claim | None:
@@ -194,30 +219,34 @@ def _claim(request: S3Request) -> sigv4.Claim | None:
             "Signature version 2 is not supported. Please use AWS4-HMAC-SHA256 "
             "(signature_version='s3v4' in boto3).",
         )
-    if authorization:
-        date = request.headers.get("x-amz-date") or request.headers.get("date", "")
-        return sigv4.claim_from_header(authorization, date)
-    if "X-Amz-Algorithm" in request.query or "X-Amz-Signature" in request.query:
+    is_presigned = "X-Amz-Algorithm" in request.query or "X-Amz-Signature" in request.query
+    if authorization and is_presigned:
+        raise S3Error(
+            "InvalidArgument",
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter or the "
+            "Authorization header should be specified",
+        )
+    if is_presigned:
         return sigv4.claim_from_query(request.query_pairs)
-    return None
+    if not authorization:
+        return None
+    if not authorization.startswith("AWS4-"):
+        raise S3Error("InvalidArgument", "Unsupported Authorization Type")
+    return sigv4.claim_from_header(authorization, sigv4.date_of(request.headers))
 
 
 def _payload_hash(request: S3Request, claim: sigv4.Claim) -> str:
-    declared = request.headers.get("x-amz-content-sha256", "")
-    if claim.is_presigned():
-        is_signed = "x-amz-content-sha256" in claim.signed_headers
-        return declared if declared and is_signed else sigv4.UNSIGNED_PAYLOAD
-    if not declared:
-        raise S3Error(
-            "InvalidRequest", "Missing required header for this request: x-amz-content-sha256"
-        )
-    if declared != sigv4.UNSIGNED_PAYLOAD and not _PAYLOAD_HASH.fullmatch(declared):
-        raise S3Error(
-            "InvalidArgument",
-            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, a STREAMING- value or a valid sha256 "
-            "value.",
-        )
-    return declared
+    """Return what stands for the body in the text that was signed."""
+    if not claim.is_presigned():
+        declared = request.headers.get("x-amz-content-sha256", "")
+        if not declared:
+            raise S3Error(
+                "InvalidRequest", "Missing required header for this request: x-amz-content-sha256"
+            )
+        return declared
+    if "x-amz-content-sha256" in claim.signed_headers:
+        return request.headers.get("x-amz-content-sha256", "")
+    return request.query.get("X-Amz-Content-Sha256") or sigv4.UNSIGNED_PAYLOAD
 
 
 def _signing_key(scope: str, key: _Key) -> bytes:

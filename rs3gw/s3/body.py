@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from django.conf import settings
 
-from rs3gw.s3.auth import Identity
+from rs3gw.s3.auth import Identity, payload_declared
 from rs3gw.s3.core import chunked
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.request import S3Request
@@ -17,6 +17,7 @@ from rs3gw.storage.core import checksums
 READ_BYTES = 256 * 1024
 DOCUMENT_BYTES_MAX = 2 * 2**20
 CHECKSUM_HEADERS = {f"x-amz-checksum-{name}": name for name in checksums.ALGORITHMS}
+_SIZE = re.compile(r"[0-9]{1,18}")
 _HEX_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -27,13 +28,13 @@ class _Body:
         self._request = request
         self._chunked: chunked.ChunkedBody | None = None
         headers = request.headers
-        self.declared_sha256 = headers.get("x-amz-content-sha256", "")
+        self.declared_sha256 = payload_declared(request)
         is_framed = "content-length" in headers or "transfer-encoding" in headers
         if not is_framed:
             raise S3Error("MissingContentLength", "You must provide the Content-Length header.")
         if self.declared_sha256.startswith(chunked.STREAMING_PREFIX):
             self._chunked = self._decoder(identity)
-        elif headers.get("content-length", "").isdigit():
+        elif _SIZE.fullmatch(headers.get("content-length", "")):
             self.check_size(int(headers["content-length"]))
 
     def check_size(self, size_bytes: int) -> None:
@@ -42,15 +43,12 @@ class _Body:
             raise S3Error("EntityTooLarge", "The body exceeds the largest size of one upload.")
 
     def _decoder(self, identity: Identity) -> chunked.ChunkedBody:
-        kind = self.declared_sha256
-        if kind not in chunked.KINDS:
-            raise S3Error("NotImplemented", f"The payload coding {kind} is not supported.")
         decoded = self._request.headers.get("x-amz-decoded-content-length", "")
-        if not decoded.isdigit():
+        if not _SIZE.fullmatch(decoded):
             raise S3Error("MissingContentLength", "x-amz-decoded-content-length is required.")
         self.check_size(int(decoded))
         signer = None
-        if kind != chunked.UNSIGNED_TRAILER:
+        if self.declared_sha256 != chunked.UNSIGNED_TRAILER:
             claim = identity.claim
             signer = chunked.ChunkSigner(
                 identity.signing_key, claim.amz_date, claim.scope, claim.signature
@@ -71,21 +69,25 @@ class _Body:
             received += len(chunk)
             yield chunk
         declared = self._request.headers.get("content-length", "")
-        if declared.isdigit() and received != int(declared):
+        if _SIZE.fullmatch(declared) and received != int(declared):
             raise S3Error("IncompleteBody", "The body is shorter than its Content-Length.")
+
+    def _announced(self) -> list[str]:
+        """Return the lower-case names of the trailers that the sender announced."""
+        names = self._request.headers.get("x-amz-trailer", "").split(",")
+        return [name.strip().lower() for name in names if name.strip()]
 
     def algorithms(self) -> list[str]:
         """Return the checksums that the sender declared, in headers or as trailers."""
         headers = self._request.headers
         named = [name for header, name in CHECKSUM_HEADERS.items() if header in headers]
+        named += [CHECKSUM_HEADERS[item] for item in self._announced() if item in CHECKSUM_HEADERS]
         if len(named) > 1:
             raise S3Error(
                 "InvalidRequest",
                 "Expecting a single x-amz-checksum- header. Multiple checksum Types are not "
                 "allowed.",
             )
-        trailers = [item.strip().lower() for item in headers.get("x-amz-trailer", "").split(",")]
-        named += [CHECKSUM_HEADERS[item] for item in trailers if item in CHECKSUM_HEADERS]
         algorithm = headers.get("x-amz-sdk-checksum-algorithm", "").lower()
         if algorithm and algorithm not in checksums.ALGORITHMS:
             raise S3Error("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm is invalid.")
@@ -93,21 +95,34 @@ class _Body:
             named.append(algorithm)
         return named
 
-    def check_trailers(self) -> None:
-        """Refuse a body that ended without the checksum it announced.
+    def check_headers(self) -> None:
+        """Refuse checksums in headers that cannot be any.
 
         Raises:
-            S3Error: MalformedTrailerError.
+            S3Error: InvalidRequest.
         """
-        announced = self._request.headers.get("x-amz-trailer", "").split(",")
+        for header, name in CHECKSUM_HEADERS.items():
+            value = self._request.headers.get(header)
+            if value is not None and not checksums.is_well_formed(name, value):
+                raise S3Error("InvalidRequest", f"Value for {header} header is invalid.")
+
+    def check_trailers(self) -> None:
+        """Refuse a body whose trailers are not those that it announced.
+
+        Raises:
+            S3Error: MalformedTrailerError; InvalidRequest for a value that is no checksum.
+        """
         given = {} if self._chunked is None else self._chunked.trailers
-        missing = [name.strip() for name in announced if name.strip().lower() not in given]
-        if self._chunked is not None and any(name.lower() in CHECKSUM_HEADERS for name in missing):
+        announced = set(self._announced()) & CHECKSUM_HEADERS.keys()
+        if announced != given.keys() & CHECKSUM_HEADERS.keys():
             raise S3Error(
                 "MalformedTrailerError",
                 "The request contained trailing data that was not well-formed or did not conform "
                 "to our published schema.",
             )
+        for header in announced:
+            if not checksums.is_well_formed(CHECKSUM_HEADERS[header], given[header]):
+                raise S3Error("InvalidRequest", f"Value for {header} trailing header is invalid.")
 
     def declared_checksums(self) -> Mapping[str, str]:
         """Return the values that the sender declared; trailers once the body was read."""
@@ -179,9 +194,7 @@ def receive_file(
 
 
 def _receive(body: _Body, md5_hex: str, key: bytes | None, algorithm: str = "") -> blobs.StagedBody:
-    for name, value in body.declared_checksums().items():
-        if not checksums.is_well_formed(name, value):
-            raise S3Error("InvalidRequest", f"Value for x-amz-checksum-{name} header is invalid.")
+    body.check_headers()
     algorithms = body.algorithms()
     if algorithm and algorithm not in algorithms:
         algorithms.append(algorithm)
@@ -224,6 +237,7 @@ def read_document(
         return b""
     md5_hex = _declared_md5(request)
     body = _Body(request, identity)
+    body.check_headers()
     data = bytearray()
     for chunk in body.chunks():
         data += chunk

@@ -7,6 +7,7 @@ those that can be reached. Uploads are known only to the node that received them
 aborts its own.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -38,6 +39,7 @@ from rs3gw.s3.core.lifecycle import (
 )
 from rs3gw.storage import selectors
 from rs3gw.storage.core.objects import Entry
+from rs3gw.storage.errors import NoSuchUpload
 from rs3gw.storage.models import Bucket
 
 logger = logging.getLogger(__name__)
@@ -234,7 +236,9 @@ class Walk:
                     now=self._now,
                     day_seconds=self._day_seconds,
                 ):
-                    services.abort_upload(upload=upload)
+                    # One that ended in the meantime needs nothing more.
+                    with contextlib.suppress(NoSuchUpload):
+                        services.abort_upload(upload=upload)
             if len(uploads) <= PAGE_ROWS or self._is_late():
                 return
             key_marker, id_marker = uploads[PAGE_ROWS - 1].key, uploads[PAGE_ROWS - 1].upload_id

@@ -12,6 +12,10 @@ from django.http import HttpRequest
 from rs3gw.common import ids
 from rs3gw.s3.core import routes, sigv4
 
+# The server's name for headers with an underscore, which the environment of WSGI cannot tell from
+# those with a hyphen. Names of metadata are the client's own, and may hold one.
+UNDERSCORED = "rs3gw.underscored_headers"
+META_PREFIX = "x-amz-meta-"
 _PATH_SAFE = "/!$&'()*+,;=:@-_.~"
 
 
@@ -95,4 +99,7 @@ def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
     for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
         if environ.get(name):
             headers[name.replace("_", "-").lower()] = environ[name]
+    for name, value in environ.get(UNDERSCORED, {}).items():
+        if name.startswith(META_PREFIX):
+            headers[name] = value
     return headers

@@ -21,6 +21,8 @@ COALESCE_BYTES_MAX = 64 * 1024
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 FAILURE = b"500 Internal Server Error\n"
 KNOWN_NAMES_MAX = 1000
+# Headers whose names hold an underscore, by lower-case name: they have no key of their own.
+UNDERSCORED = "rs3gw.underscored_headers"
 # The server frames answers; what an application says of it is left out.
 OUR_HEADERS = frozenset({"connection", "transfer-encoding", "keep-alive", "server", "date"})
 
@@ -138,9 +140,13 @@ class Exchange:
         }
         for name, value in request.headers:
             key = _known_names.get(name) or _environ_name(name)
-            if not key:
-                continue
             text = value.strip().decode("latin-1")
+            if not key:
+                underscored = environ.setdefault(UNDERSCORED, {})
+                lowered = name.decode("latin-1").lower()
+                known = underscored.get(lowered)
+                underscored[lowered] = text if known is None else f"{known},{text}"
+                continue
             if key in environ:
                 text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
             environ[key] = text

@@ -214,12 +214,18 @@ class EndedUpload(models.Model):
 
     A client that repeats its CompleteMultipartUpload hears the same again, and a part that is
     late finds no upload, whichever node they come to.
+
+    Attributes:
+        is_confirmed: Whether the object reached as many nodes as the write mode asks for.
+        untold: Members that have not heard yet that the upload is over.
     """
 
     upload_id = models.CharField(max_length=128, unique=True)
     outcome = models.CharField(max_length=9, choices=UploadOutcome.choices)
     result = models.JSONField(default=dict)
     ended_at = models.DateTimeField()
+    is_confirmed = models.BooleanField(default=True)
+    untold = models.JSONField(default=list)
 
     def __str__(self) -> str:
         return f"{self.upload_id}: {self.outcome}"

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError
+from django.db.models import Q
 
 from rs3gw.common import clock, identity, ids
 from rs3gw.storage import commit, rows
@@ -99,7 +100,9 @@ def put_part(*, upload: MultipartUpload, number: int, body: StagedBody) -> Uploa
     body.install()
 
     def change() -> UploadPart:
-        if not MultipartUpload.objects.filter(pk=upload.pk).exists():
+        # The lock keeps the upload from ending between this look and the commit.
+        locked = MultipartUpload.objects.select_for_update().filter(pk=upload.pk)
+        if locked.values_list("pk", flat=True).first() is None:
             raise NoSuchUpload
         if body.inline is not None:
             rows.upsert_inline(body.sha256_hex, body.inline)
@@ -168,8 +171,22 @@ def multipart_entry(upload: MultipartUpload, parts: tuple[PartInfo, ...]) -> Ent
     )
 
 
-def end_upload(upload_id: str, outcome: UploadOutcome, result: Mapping[str, Any]) -> None:
+def end_upload(
+    upload_id: str,
+    outcome: UploadOutcome,
+    result: Mapping[str, Any],
+    *,
+    is_confirmed: bool = True,
+    untold: Sequence[str] = (),
+) -> None:
     """Forget an upload and its parts, and remember how it ended, in the caller's transaction.
+
+    Args:
+        upload_id: The upload.
+        outcome: Completed or aborted.
+        result: What a client hears that repeats its request.
+        is_confirmed: False while the object has yet to reach the nodes that it must.
+        untold: Members that have to hear of it.
 
     Raises:
         NoSuchUpload: It ended before, in another way.
@@ -181,8 +198,19 @@ def end_upload(upload_id: str, outcome: UploadOutcome, result: Mapping[str, Any]
     MultipartUpload.objects.filter(upload_id=upload_id).delete()
     if known is None:
         EndedUpload.objects.create(
-            upload_id=upload_id, outcome=outcome, result=dict(result), ended_at=clock.utcnow()
+            upload_id=upload_id,
+            outcome=outcome,
+            result=dict(result),
+            ended_at=clock.utcnow(),
+            is_confirmed=is_confirmed,
+            untold=sorted(untold),
         )
+
+
+def settle_ended(upload_id: str, *, untold: Sequence[str]) -> None:
+    """Record that the end of an upload is confirmed, and who has yet to hear of it."""
+    found = EndedUpload.objects.filter(upload_id=upload_id)
+    commit.run(lambda: found.update(is_confirmed=True, untold=sorted(untold)))
 
 
 def find_ended(upload_id: str) -> EndedUpload | None:
@@ -190,6 +218,13 @@ def find_ended(upload_id: str) -> EndedUpload | None:
     return EndedUpload.objects.filter(upload_id=upload_id).first()
 
 
+def unsettled(*, after: int, limit: int) -> list[EndedUpload]:
+    """Return ended uploads that are not confirmed or that some member has not heard of."""
+    found = EndedUpload.objects.filter(~Q(untold=[]) | Q(is_confirmed=False), pk__gt=after)
+    return list(found.order_by("pk")[:limit])
+
+
 def forget_ended(*, before: datetime) -> None:
-    """Forget uploads that ended before a date."""
-    commit.run(lambda: EndedUpload.objects.filter(ended_at__lt=before).delete())
+    """Forget uploads that ended before a date, and of which everybody has heard."""
+    old = EndedUpload.objects.filter(ended_at__lt=before, is_confirmed=True, untold=[])
+    commit.run(old.delete)

@@ -1,8 +1,9 @@
 """Bodies in the aws-chunked coding: signed or unsigned chunks, with or without trailers.
 
 A decoder takes a function that reads from the connection and yields the payload. Lines and chunks
-are bounded, signatures are checked before a chunk is passed on, and the declared length must be
-met exactly.
+are bounded, and the declared length must be met exactly. A chunk is passed on as it arrives and its
+signature is checked at its end: what was passed on counts only when the iteration ends without an
+error.
 """
 
 import hashlib
@@ -20,7 +21,6 @@ UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 KINDS = (SIGNED, SIGNED_TRAILER, UNSIGNED_TRAILER)
 READ_BYTES = 256 * 1024
 LINE_BYTES_MAX = 16 * 1024
-CHUNK_BYTES_MAX = 128 * 2**20
 TRAILERS_MAX = 16
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})(?:;chunk-signature=([0-9a-f]{64}))?")
 
@@ -51,12 +51,55 @@ class ChunkSigner:
         self._check("TRAILER", (hashlib.sha256(trailer_lines).hexdigest(),), given)
 
 
+class _Source:
+    """What has arrived of a body and was not used yet.
+
+    Used bytes are left in place until more are read: a body of tiny chunks is not copied for each.
+    """
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._data = b""
+        self._at = 0
+
+    def _fill(self) -> None:
+        more = self._read(READ_BYTES)
+        if not more:
+            raise S3Error("IncompleteBody", "The body ended in the middle of a chunk.")
+        self._data = self._data[self._at :] + more
+        self._at = 0
+
+    def line(self) -> bytes:
+        """Return the next line without its end."""
+        while (end := self._data.find(b"\n", self._at)) < 0:
+            if len(self._data) - self._at > LINE_BYTES_MAX:
+                raise S3Error("InvalidRequest", "A line of the body is too long.")
+            self._fill()
+        line, self._at = self._data[self._at : end], end + 1
+        return line.removesuffix(b"\r")
+
+    def pieces(self, size_bytes: int) -> Iterator[bytes]:
+        """Yield the next so many bytes as they arrive."""
+        while size_bytes > 0:
+            if self._at >= len(self._data):
+                self._fill()
+            piece = self._data[self._at : self._at + size_bytes]
+            self._at += len(piece)
+            size_bytes -= len(piece)
+            yield piece
+
+    def has_more(self) -> bool:
+        """Return whether anything follows."""
+        if self._at >= len(self._data):
+            self._data, self._at = self._read(READ_BYTES), 0
+        return bool(self._data)
+
+
 class ChunkedBody:
     """An aws-chunked body: iterate it for its payload, then read `trailers`."""
 
     def __init__(self, read: Read, *, decoded_bytes: int, signer: ChunkSigner | None) -> None:
-        self._read = read
-        self._buffer = b""
+        self._source = _Source(read)
         self._decoded_bytes = decoded_bytes
         self._signer = signer
         self.trailers: dict[str, str] = {}
@@ -69,79 +112,50 @@ class ChunkedBody:
             if received > self._decoded_bytes:
                 raise S3Error("IncompleteBody", "The body is longer than it was declared.")
             if self._signer is None:
-                yield from self._pieces(size_bytes)
+                yield from self._source.pieces(size_bytes)
             else:
-                yield from self._signed_chunk(size_bytes, signature)
+                yield from self._signed_chunk(self._signer, size_bytes, signature)
             if size_bytes == 0:
                 break
-            self._expect_line_end()
+            if self._source.line():
+                raise S3Error("InvalidRequest", "A chunk is longer than its head says.")
         self._read_trailers()
         if received != self._decoded_bytes:
             raise S3Error("IncompleteBody", "The body is shorter than it was declared.")
 
-    def _signed_chunk(self, size_bytes: int, signature: str) -> Iterator[bytes]:
-        assert self._signer is not None
-        data = b"".join(self._pieces(size_bytes))
-        self._signer.check_chunk(hashlib.sha256(data).hexdigest(), signature)
-        if data:
-            yield data
+    def _signed_chunk(
+        self, signer: ChunkSigner, size_bytes: int, signature: str
+    ) -> Iterator[bytes]:
+        digest = hashlib.sha256()
+        for piece in self._source.pieces(size_bytes):
+            digest.update(piece)
+            yield piece
+        signer.check_chunk(digest.hexdigest(), signature)
 
     def _chunk_head(self) -> tuple[int, str]:
-        match = _CHUNK.fullmatch(self._line())
+        match = _CHUNK.fullmatch(self._source.line())
         if not match:
             raise S3Error("InvalidRequest", "The body is not in the aws-chunked coding.")
-        size_bytes = int(match[1], 16)
-        if size_bytes > CHUNK_BYTES_MAX:
-            raise S3Error("InvalidRequest", f"A chunk has at most {CHUNK_BYTES_MAX} bytes.")
         if self._signer is not None and match[2] is None:
             raise S3Error("SignatureDoesNotMatch", "A chunk of the body is not signed.")
-        return size_bytes, (match[2] or b"").decode()
-
-    def _fill(self) -> None:
-        more = self._read(READ_BYTES)
-        if not more:
-            raise S3Error("IncompleteBody", "The body ended in the middle of a chunk.")
-        self._buffer += more
-
-    def _line(self) -> bytes:
-        while (end := self._buffer.find(b"\n")) < 0:
-            if len(self._buffer) > LINE_BYTES_MAX:
-                raise S3Error("InvalidRequest", "A line of the body is too long.")
-            self._fill()
-        line, self._buffer = self._buffer[:end], self._buffer[end + 1 :]
-        return line.removesuffix(b"\r")
-
-    def _pieces(self, size_bytes: int) -> Iterator[bytes]:
-        while size_bytes > 0:
-            if not self._buffer:
-                self._fill()
-            piece, self._buffer = self._buffer[:size_bytes], self._buffer[size_bytes:]
-            size_bytes -= len(piece)
-            yield piece
-
-    def _expect_line_end(self) -> None:
-        if self._line():
-            raise S3Error("InvalidRequest", "A chunk is longer than its head says.")
+        return int(match[1], 16), (match[2] or b"").decode()
 
     def _read_trailers(self) -> None:
         lines = b""
-        while self._has_more() and (line := self._line()):
+        count = 0
+        while self._source.has_more() and (line := self._source.line()):
             name, colon, value = line.partition(b":")
-            if not colon or len(self.trailers) >= TRAILERS_MAX:
-                raise S3Error("InvalidRequest", "The trailers of the body are malformed.")
-            text = value.decode("latin-1").strip()
-            key = name.decode("latin-1").strip().lower()
+            count += 1
+            if not colon or count > TRAILERS_MAX:
+                raise S3Error("MalformedTrailerError", "The trailers of the body are malformed.")
+            name, value = name.strip().lower(), value.strip()
+            key, text = name.decode("latin-1"), value.decode("latin-1")
             if key == "x-amz-trailer-signature":
                 if self._signer is not None:
                     self._signer.check_trailer(lines, text)
                     lines = b""
                 continue
             self.trailers[key] = text
-            lines += key.encode() + b":" + text.encode() + b"\n"
+            lines += name + b":" + value + b"\n"
         if lines and self._signer is not None:
             raise S3Error("SignatureDoesNotMatch", "The trailers of the body are not signed.")
-
-    def _has_more(self) -> bool:
-        if not self._buffer:
-            self._buffer = self._read(READ_BYTES)
-        return bool(self._buffer)

@@ -1,5 +1,6 @@
 """S3's error codes, their statuses, and the XML they are written in."""
 
+import re
 from collections.abc import Mapping
 from html import escape
 
@@ -75,6 +76,10 @@ STATUSES = {
 }
 
 
+# What XML cannot hold, not even escaped.
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+
+
 class S3Error(Rs3gwError):
     """An S3 request that is answered with an error.
 
@@ -105,12 +110,19 @@ def status_of(error: Rs3gwError) -> int:
 
 def error_xml(error: Rs3gwError, *, resource: str, request_id: str, host_id: str) -> bytes:
     """Return the body of an error answer."""
-    details = "".join(
-        f"<{name}>{escape(text)}</{name}>" for name, text in getattr(error, "details", {}).items()
+    elements = {
+        "Code": error.code,
+        "Message": error.message,
+        **getattr(error, "details", {}),
+        "Resource": resource,
+        "RequestId": request_id,
+        "HostId": host_id,
+    }
+    content = "".join(
+        f"<{name}>{escape(_readable(text))}</{name}>" for name, text in elements.items()
     )
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f"<Error><Code>{escape(error.code)}</Code><Message>{escape(error.message)}</Message>{details}"
-        f"<Resource>{escape(resource)}</Resource><RequestId>{escape(request_id)}</RequestId>"
-        f"<HostId>{escape(host_id)}</HostId></Error>"
-    ).encode("utf-8", "xmlcharrefreplace")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{content}</Error>'.encode()
+
+
+def _readable(text: str) -> str:
+    return FORBIDDEN.sub("\ufffd", text)

@@ -31,6 +31,7 @@ from rs3gw.storage.uploads import PART_NUMBER_MAX
 PAGE_MAX = 1000
 # 10,000 parts, each with the longest checksum and generous white space.
 COMPLETE_BYTES_MAX = 8 * 2**20
+GROUP_END = chr(listing.CODE_POINT_MAX) * 4
 
 
 def _upload_of(request: S3Request) -> MultipartUpload:
@@ -137,8 +138,13 @@ def complete(request: S3Request, caller: Identity) -> HttpResponse:
         upload = _upload_of(request)
         result = _complete(request, upload, named)
     except NoSuchUpload:
-        before = services.completed_before(request.query.get("uploadId", ""))
-        if before is None or before["key"] != request.target.key:
+        before = services.completed_before(
+            bucket=bucket_of(request),
+            key=request.target.key,
+            upload_id=request.query.get("uploadId", ""),
+            parts=[(part.number, part.etag) for part in named],
+        )
+        if before is None:
             raise
         result = before
     response = xml_answer(_completed_xml(request, result))
@@ -204,6 +210,8 @@ def list_parts(request: S3Request, caller: Identity) -> HttpResponse:
     limit = number(request, "max-parts", PAGE_MAX, PAGE_MAX)
     after = number(request, "part-number-marker", 0, 2**31)
     gathered = services.gather_parts(upload.upload_id)
+    if gathered.ended is not None:
+        raise NoSuchUpload
     behind = [gathered.parts[n] for n in sorted(gathered.parts) if n > after]
     shown = behind[:limit]
     algorithm = upload.checksum_algorithm
@@ -298,6 +306,9 @@ def _fill(
         if len(found) <= PAGE_MAX:
             return
         key_marker, id_marker = found[PAGE_MAX - 1].key, found[PAGE_MAX - 1].upload_id
+        if seen_group is not None and key_marker.startswith(seen_group):
+            # Behind the keys of the group; a stranger one is still known to be in it.
+            key_marker, id_marker = seen_group + GROUP_END, ""
 
 
 def _upload(upload: MultipartUpload, encoding: str) -> str:

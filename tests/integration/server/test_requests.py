@@ -2,6 +2,7 @@
 
 import pytest
 
+from rs3gw.server.exchange import UNDERSCORED
 from rs3gw.server.protocol import BodyCutOffError
 from tests.integration.server.raw import Client, Recorder, wait_until
 
@@ -63,6 +64,13 @@ def test_a_header_with_an_underscore_is_dropped(servers):
     assert "CONTENT_LENGTH" not in environ
     assert "HTTP_CONTENT_LENGTH" not in environ
     assert environ["CONTENT_TYPE"] == "text/plain"
+
+
+def test_headers_with_an_underscore_are_kept_apart(servers):
+    lines = b"X-Amz-Meta-A_B: 1\r\nx-amz-meta-a-b: 2\r\nX-AMZ-META-A_B: 3\r\n"
+    environ = environ_of(servers, HEAD + lines + b"\r\n")
+    assert environ["HTTP_X_AMZ_META_A_B"] == "2"
+    assert environ[UNDERSCORED] == {"x-amz-meta-a_b": "1,3"}
 
 
 def test_bodies_of_both_framings_arrive(servers):

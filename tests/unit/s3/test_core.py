@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -236,6 +237,25 @@ def test_a_cut_or_overlong_body_is_refused(payload, data):
         list(chunked.ChunkedBody(reader(cut, 7), decoded_bytes=len(payload), signer=None))
     with refused("IncompleteBody"):
         list(chunked.ChunkedBody(reader(whole, 7), decoded_bytes=len(payload) - 1, signer=None))
+
+
+@pytest.mark.parametrize(
+    "line", [b"x-a:1\r\n", b"x-amz-trailer-signature:x\r\n", b"x-\xff:\xff\r\n"]
+)
+def test_trailers_are_bounded_however_they_are_named(line):
+    body = chunked.ChunkedBody(reader(b"0\r\n" + line * 17, 64), decoded_bytes=0, signer=None)
+    with refused("MalformedTrailerError"):
+        list(body)
+
+
+def test_tiny_chunks_are_not_copied_for_each_other():
+    data = unsigned(b"x" * 200_000, 1)
+    begun = time.process_time()
+    assert len(list(chunked.ChunkedBody(reader(data, 1 << 18), decoded_bytes=200_000, signer=None)))
+    few = time.process_time() - begun
+    begun = time.process_time()
+    assert len(list(chunked.ChunkedBody(reader(data, 1 << 10), decoded_bytes=200_000, signer=None)))
+    assert few < 3 * (time.process_time() - begun)
 
 
 def signed_body(payload, key, scope, seed):

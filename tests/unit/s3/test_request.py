@@ -3,7 +3,7 @@
 import pytest
 from django.test import RequestFactory
 
-from rs3gw.s3.request import S3Request
+from rs3gw.s3.request import UNDERSCORED, S3Request
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,13 @@ from rs3gw.s3.request import S3Request
 def test_a_whole_url_is_taken_for_its_path_and_a_path_for_itself(target, path, query):
     request = S3Request.of(RequestFactory().get("/", RAW_URI=target))
     assert (request.raw_path, request.raw_query) == (path, query)
+
+
+def test_only_metadata_may_have_an_underscore_in_its_name():
+    others = {"x-amz-meta-a_b": "1", "x-amz_acl": "public-read", "content_length": "5"}
+    request = S3Request.of(RequestFactory().get("/", **{UNDERSCORED: others}))
+    assert {name: request.headers.get(name) for name in others} == {
+        "x-amz-meta-a_b": "1",
+        "x-amz_acl": None,
+        "content_length": None,
+    }
