@@ -15,7 +15,8 @@ from rs3gw.s3.core.errors import S3Error
 _FREE = frozenset({"awsaccesskeyid", "signature", "x-amz-signature", "policy", "file"})
 _LITERAL = _FREE | {"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-security-token"}
 FILENAME = "${filename}"
-_FREE_PREFIX = "x-ignore-"
+# A checksum that was not foreseen can only make a form stricter.
+_FREE_PREFIXES = ("x-ignore-", "x-amz-checksum-")
 _SIZE_RANGE = "content-length-range"
 CONDITIONS_MAX = 200
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?", re.ASCII)
@@ -81,7 +82,7 @@ class PostPolicy:
                 )
         covered = {condition.name for condition in self.conditions} | _FREE
         extra = [
-            name for name in fields if name not in covered and not name.startswith(_FREE_PREFIX)
+            name for name in fields if name not in covered and not name.startswith(_FREE_PREFIXES)
         ]
         if extra:
             raise _denied(f"Extra input fields: {', '.join(sorted(extra))}")

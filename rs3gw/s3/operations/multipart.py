@@ -68,6 +68,11 @@ def create(request: S3Request, caller: Identity) -> HttpResponse:
     return response
 
 
+def _owner(upload: MultipartUpload) -> str:
+    """Return who will own the object, which its initiator need not."""
+    return str(upload.headers.get("owner") or upload.owner)
+
+
 def _part_number(request: S3Request) -> int:
     text = request.query.get("partNumber", "")
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= PART_NUMBER_MAX:
@@ -221,7 +226,7 @@ def list_parts(request: S3Request, caller: Identity) -> HttpResponse:
         xml.tag("Key", upload.key),
         xml.tag("UploadId", upload.upload_id),
         owner_xml(upload.owner, "Initiator"),
-        owner_xml(upload.owner),
+        owner_xml(_owner(upload)),
         xml.tag("StorageClass", upload.headers.get("storage_class", "STANDARD")),
         xml.tag("PartNumberMarker", after),
         xml.tag("NextPartNumberMarker", shown[-1].number if shown else 0),
@@ -321,6 +326,6 @@ def _upload(upload: MultipartUpload, encoding: str) -> str:
     return (
         f"<Upload><Key>{xml.key_text(upload.key, encoding)}</Key>"
         f"{xml.tag('UploadId', upload.upload_id)}{owner_xml(upload.owner, 'Initiator')}"
-        f"{owner_xml(upload.owner)}{xml.tag('StorageClass', storage_class)}"
+        f"{owner_xml(_owner(upload))}{xml.tag('StorageClass', storage_class)}"
         f"{xml.tag('Initiated', iso(upload.initiated_at))}{checksum}</Upload>"
     )
