@@ -7,7 +7,7 @@ nothing. An event that cannot be applied gets a result of its own and takes no o
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db import transaction
@@ -26,7 +26,7 @@ from rs3gw.common.errors import SealError
 from rs3gw.common.vector_clock import VectorClock
 from rs3gw.storage import attributes, commit, rows
 from rs3gw.storage import services as storage
-from rs3gw.storage.core.siblings import Stamp
+from rs3gw.storage.core.siblings import Newer, Stamp, newer_than
 
 logger = logging.getLogger(__name__)
 CONTROL_KINDS = frozenset({EventKind.PUT_REGISTER, EventKind.DELETE_REGISTER})
@@ -63,6 +63,7 @@ class _Scene:
     def __init__(self, batch: Batch, sender: Sender) -> None:
         self.batch = batch
         self.sender = sender
+        self.newer: dict[tuple[int, int], Newer] = {}
         self._places: dict[str, Place] = {}
 
     def place(self, event: ReplicationEvent) -> Place | None:
@@ -151,7 +152,7 @@ def _apply_all(
     counts = dict.fromkeys(ranges, 0)
     for event in events:
         if ranges[event.actor].contains(event.seq):
-            results.append(_result(event, "duplicate"))
+            results.append(_again(event, scene))
             continue
         try:
             with transaction.atomic():
@@ -162,10 +163,27 @@ def _apply_all(
             continue
         ranges[event.actor], _ = ranges[event.actor].add(event.seq)
         counts[event.actor] += 1
-        results.append(_result(event, code))
+        results.append(replace(_result(event, code), newer=scene.newer.get(_dot(event))))
         shards |= {shard} if shard is not None else set()
     _save_ranges(ranges, counts)
     return results, shards
+
+
+def _dot(event: ReplicationEvent) -> tuple[int, int]:
+    return event.actor, event.seq
+
+
+def _again(event: ReplicationEvent, scene: _Scene) -> ItemResult:
+    """Return the result of an event that was applied before; a writer may wait for it only now."""
+    result = _result(event, "duplicate")
+    if event.kind not in entries.OBJECT_KINDS or not scene.sender.is_member():
+        return result
+    place = scene.place(event)
+    if place is None:
+        return result
+    entry = entries.event_entry(event, place.bucket)
+    siblings = rows.read_siblings(entry.bucket_id, entry.key)
+    return replace(result, newer=newer_than(siblings, storage.sibling_of(entry)))
 
 
 def _load_ranges(actors: set[int]) -> dict[int, AppliedRanges]:
@@ -212,20 +230,25 @@ def _apply_object(event: ReplicationEvent, scene: _Scene) -> str:
         if inline is not None:
             rows.upsert_inline(sha256, inline)
     entry = entries.event_entry(event, place.bucket)
-    outcome, is_conflict = storage.merge_entry(entry, inline=None)
-    if is_conflict:
+    merged = storage.merge_entry(entry, inline=None)
+    if merged.is_conflict:
         _count_conflict()
+    if merged.newer is not None:
+        scene.newer[_dot(event)] = merged.newer
     if place.is_shaky():
         bucket_state.settle(bucket_state.base_name(place.bucket))
         scene.forget_buckets()
-    return outcome
+    return merged.outcome
 
 
 def _apply_attribute(event: ReplicationEvent, scene: _Scene) -> str:
     if scene.place(event) is None:
         return "stale_bucket"
     version, attribute = entries.event_attribute(event)
-    return "applied" if attributes.write(version, attribute) else "superseded"
+    if attributes.write(version, attribute):
+        return "applied"
+    scene.newer[_dot(event)] = Newer(attributes.newest_hlc(version), VectorClock())
+    return "superseded"
 
 
 def _count_conflict() -> None:
@@ -267,10 +290,11 @@ def _apply_setting(event: ReplicationEvent, scene: _Scene) -> str:
     value = {"text": str(event.payload[field])} if field else None
     author = str(event.payload.get("author", ""))
     stamp = Stamp(event.actor, event.seq, event.hlc)
-    wins = registers.write(
-        f"bucket:{event.bucket_incarnation}", name, value, stamp=stamp, author=author
-    )
-    return "applied" if wins else "superseded"
+    scope = f"bucket:{event.bucket_incarnation}"
+    if registers.write(scope, name, value, stamp=stamp, author=author):
+        return "applied"
+    scene.newer[_dot(event)] = Newer(registers.hlc_of(scope, name), VectorClock())
+    return "superseded"
 
 
 def _apply_register(event: ReplicationEvent, scene: _Scene) -> str:

@@ -7,7 +7,7 @@ frontiers are read before the entries, so they never claim more than was copied.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from cluster.core.node import NodeInfo
 from replication import bodies, bucket_state, entries, registers, selectors
 from replication.core.applied import AppliedRanges
 from replication.core.envelope import Batch, decode_batch, encode_batch
+from replication.core.events import ReplicationEvent
 from replication.models import AppliedActor, Register
 from replication.transport import bucket_records
 from rs3gw.common import clock, identity
@@ -48,22 +49,27 @@ def encode_page(after_row_id: int) -> bytes:
         )
         for entry in found
     )
+    batch = Batch(
+        sender_node=identity.load().node_id,
+        sender_region=settings.RS3GW_REGION,
+        cluster_id=conf.cluster_id(),
+        events=events,
+        inline_bodies=inline_of(events),
+        through={0: found[-1].row_id or 0} if found else {},
+        bucket_records=bucket_records({event.bucket_incarnation for event in events}),
+    )
+    return encode_batch(batch, compression="zstd")
+
+
+def inline_of(events: Iterable[ReplicationEvent]) -> dict[str, bytes]:
+    """Return the small bodies of these events' objects by hash."""
     inline: dict[str, bytes] = {}
     for event in events:
         for sha256, size_bytes in entries.event_bodies(event):
             data = rows.read_inline(sha256) if bodies.is_inline(size_bytes) else None
             if data is not None:
                 inline[sha256] = data
-    batch = Batch(
-        sender_node=identity.load().node_id,
-        sender_region=settings.RS3GW_REGION,
-        cluster_id=conf.cluster_id(),
-        events=events,
-        inline_bodies=inline,
-        through={0: found[-1].row_id or 0} if found else {},
-        bucket_records=bucket_records({event.bucket_incarnation for event in events}),
-    )
-    return encode_batch(batch, compression="zstd")
+    return inline
 
 
 def control_snapshot() -> dict[str, Any]:
@@ -116,11 +122,12 @@ def _copy_entries(client: transport.PeerClient) -> int:
         batch = decode_batch(response.body)
         if not batch.events:
             return count
-        commit.run(lambda batch=batch: _join_page(batch))  # type: ignore[misc]
+        commit.run(lambda batch=batch: join_page(batch))  # type: ignore[misc]
         after, count = batch.through[0], count + len(batch.events)
 
 
-def _join_page(batch: Batch) -> None:
+def join_page(batch: Batch) -> None:
+    """Join the entries of a page into this node's own, inside the caller's transaction."""
     for event in batch.events:
         record = batch.bucket_records.get(event.bucket_incarnation)
         place = bucket_state.place_for(event, record)

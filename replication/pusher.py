@@ -22,6 +22,7 @@ from replication.bodies import is_inline
 from replication.core.events import ReplicationEvent
 from replication.core.quorum import AckTracker
 from rs3gw.common import clock
+from rs3gw.storage.core.siblings import Newer
 
 logger = logging.getLogger(__name__)
 BATCH_EVENTS_MAX = 200
@@ -35,13 +36,22 @@ CONFIRMED_CODES = frozenset({"applied", "duplicate", "superseded"})
 class PendingWrite:
     """One write that waits for the members to confirm it.
 
-    The first tracker counts who has the entry; a second one, for a body that only its holders
-    keep, counts durable copies of the body. Both must be reached.
+    Attributes:
+        event: What is written.
+        inline: Its small body, when it is at hand.
+        trackers: The first counts who has the entry; further ones, for bodies that only their
+            holders keep, count durable copies of a body. All must be reached.
+        can_be_overtaken: Whether a member that shows something newer, which the write had not
+            seen, ends the wait: the write has to be stamped again, or it could be lost to a
+            change that was confirmed before it began. Else such a member counts like the others.
+        newer: What such a member shows.
     """
 
     event: ReplicationEvent
     inline: bytes | None
     trackers: tuple[AckTracker, ...]
+    can_be_overtaken: bool = False
+    newer: Newer | None = None
     _changed: threading.Condition = field(default_factory=threading.Condition)
     failed_members: set[str] = field(default_factory=set)
 
@@ -52,6 +62,17 @@ class PendingWrite:
                 tracker.ack(node_id)
             self._changed.notify_all()
 
+    def overtake(self, node_id: str, newer: Newer) -> None:
+        """Note that a member took the write in and shows something newer."""
+        if not self.can_be_overtaken:
+            self.confirm(node_id)
+            return
+        with self._changed:
+            known = self.newer or newer
+            hlc = max(known.hlc, newer.hlc)
+            self.newer = Newer(hlc, known.context.merge(newer.context))
+            self._changed.notify_all()
+
     def fail(self, node_id: str) -> None:
         """Count a member that will not confirm in time."""
         with self._changed:
@@ -60,18 +81,23 @@ class PendingWrite:
             self.failed_members.add(node_id)
             self._changed.notify_all()
 
-    def wait(self, timeout_seconds: float) -> bool:
-        """Wait until enough confirmed or enough can no longer; return whether enough did."""
+    def wait(self, timeout_seconds: float) -> str:
+        """Wait until the write's fate is known or the time is over.
+
+        Returns:
+            `reached`, `impossible`, `overtaken`, or `pending` when the time was over first.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._state() != "pending", timeout_seconds)
-            return self._state() == "reached"
+            return self._state()
 
     def _state(self) -> str:
         states = {tracker.state for tracker in self.trackers}
-        for state in ("impossible", "pending"):
-            if state in states:
-                return state
-        return "reached"
+        if states == {"reached"}:
+            return "reached"
+        if self.newer is not None:
+            return "overtaken"
+        return "impossible" if "impossible" in states else "pending"
 
 
 class PeerPusher:
@@ -150,13 +176,15 @@ class PeerPusher:
         inline = {w.event.body_sha256: w.inline for w in batch if w.inline is not None}
         events = [write.event for write in batch]
         results, _ = transport.send_batch(client, events, compression="identity", inline=inline)
-        by_dot = {(result.actor, result.seq): result.code for result in results}
+        by_dot = {(result.actor, result.seq): result for result in results}
         for write in batch:
-            code = by_dot.get((write.event.actor, write.event.seq))
-            if code in CONFIRMED_CODES:
-                write.confirm(self.node_id)
-            else:
+            result = by_dot.get((write.event.actor, write.event.seq))
+            if result is None or result.code not in CONFIRMED_CODES:
                 write.fail(self.node_id)
+            elif result.newer is not None:
+                write.overtake(self.node_id, result.newer)
+            else:
+                write.confirm(self.node_id)
 
 
 class Pusher:

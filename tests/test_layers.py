@@ -9,7 +9,7 @@ LINT = "import sys; from importlinter.cli import lint_imports_command as run; ru
 
 def test_the_layers_are_kept(pytestconfig):
     linted = subprocess.run(
-        [sys.executable, "-c", LINT, "--config", ".importlinter", "--no-cache"],
+        [sys.executable, "-c", LINT, "--config", ".importlinter", "--no-cache", "--no-logo"],
         cwd=pytestconfig.rootpath,
         capture_output=True,
         text=True,

@@ -6,7 +6,7 @@ tells the other nodes; `rs3gw.storage.commit` makes both durable at once.
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from uuid import UUID
 
@@ -17,7 +17,16 @@ from rs3gw.common import clock, hlc, identity, ids
 from rs3gw.common.vector_clock import VectorClock
 from rs3gw.storage import attributes, rows
 from rs3gw.storage.core.objects import Entry
-from rs3gw.storage.core.siblings import Outcome, Sibling, Stamp, join, key_context, latest
+from rs3gw.storage.core.siblings import (
+    Newer,
+    Outcome,
+    Sibling,
+    Stamp,
+    join,
+    key_context,
+    latest,
+    newer_than,
+)
 from rs3gw.storage.models import (
     Bucket,
     BucketState,
@@ -31,6 +40,22 @@ POSTGRESQL_SHARDS = 4
 PART_SIZE_MIN_BYTES = 5 * 2**20
 PART_NUMBER_MAX = 10_000
 MOVE_ROWS = 500
+NOTHING_SEEN = VectorClock()
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What became of a version that another node wrote.
+
+    Attributes:
+        outcome: Whether it is in the state of its key now.
+        is_conflict: It met a concurrent write.
+        newer: What readers see instead of it although it had not been seen; None for nothing.
+    """
+
+    outcome: Outcome
+    is_conflict: bool = False
+    newer: Newer | None = None
 
 
 def init_clock() -> None:
@@ -73,10 +98,18 @@ def observe_clock(shard: int, remote_hlc: int) -> None:
     rows.observe_clock(shard, remote_hlc)
 
 
-def write_entry(entry: Entry, *, stamp: Stamp, inline: bytes | None) -> Entry:
+def write_entry(
+    entry: Entry, *, stamp: Stamp, inline: bytes | None, seen: VectorClock = NOTHING_SEEN
+) -> Entry:
     """Store a local write over everything its key holds here, and return what was stored.
 
     Runs inside the caller's transaction, after `stamp` was taken.
+
+    Args:
+        entry: What to store.
+        stamp: Its identity and time.
+        inline: Its small body, when the caller has it at hand.
+        seen: What else it comes after, as another node holds it.
     """
     siblings = rows.read_siblings(entry.bucket_id, entry.key)
     stamped = replace(
@@ -84,36 +117,45 @@ def write_entry(entry: Entry, *, stamp: Stamp, inline: bytes | None) -> Entry:
         actor=stamp.actor,
         seq=stamp.seq,
         hlc=stamp.hlc,
-        context=key_context(siblings),
+        context=key_context(siblings).merge(seen),
         last_modified=clock.from_ms(hlc.physical_ms(stamp.hlc)),
     )
     return _put(stamped, siblings, inline)[0]
 
 
-def merge_entry(entry: Entry, *, inline: bytes | None) -> tuple[Outcome, bool]:
+def merge_entry(entry: Entry, *, inline: bytes | None) -> Merged:
     """Join a version that another node wrote into the state of its key.
 
     Runs inside the caller's transaction. Any order and number of deliveries ends in one state.
-
-    Returns:
-        What became of it, and whether it met a concurrent write.
     """
     siblings = rows.read_siblings(entry.bucket_id, entry.key)
-    outcome = _put(attributes.complete(entry), siblings, inline)[1]
-    is_conflict = outcome == "applied" and any(
+    stored, outcome = _put(attributes.complete(entry), siblings, inline)
+    change = sibling_of(entry)
+    if outcome == "superseded":
+        return Merged(outcome)
+    if outcome == "duplicate":
+        return Merged(outcome, newer=newer_than(siblings, change))
+    is_conflict = any(
         s.version_id == entry.version_id and not entry.context.covers(s.stamp.actor, s.stamp.seq)
         for s in siblings
     )
-    return outcome, is_conflict
+    if stored.is_latest:
+        return Merged(outcome, is_conflict)
+    return Merged(outcome, is_conflict, newer_than([*siblings, change], change))
 
 
-def _put(entry: Entry, siblings: Sequence[Sibling], inline: bytes | None) -> tuple[Entry, Outcome]:
-    incoming = Sibling(
+def sibling_of(entry: Entry) -> Sibling:
+    """Return an entry as one of the values of its key."""
+    return Sibling(
         Stamp(entry.actor, entry.seq, entry.hlc),
         entry.context,
         entry.is_tombstone,
         entry.version_id,
     )
+
+
+def _put(entry: Entry, siblings: Sequence[Sibling], inline: bytes | None) -> tuple[Entry, Outcome]:
+    incoming = sibling_of(entry)
     same_version = [s for s in siblings if s.version_id == entry.version_id]
     result = join(same_version, incoming)
     if result.outcome != "applied":

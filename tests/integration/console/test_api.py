@@ -286,3 +286,27 @@ def test_the_documentation_page_has_no_inline_script(console):
 
     assert "<script>" not in page
     assert "swagger-ui" in page
+
+
+def test_the_consistency_of_a_bucket_is_set_and_shown(api, bucket):
+    path = "/api/buckets/photos/consistency/"
+    assert api.get(path).json() == {
+        "write": "",
+        "read": "local",
+        "degrade_after_seconds": 0,
+        "effective_write": "async",
+    }
+    wanted = {"write": "sync", "read": "quorum", "degrade_after_seconds": 60}
+    answer = send(api, "put", path, wanted)
+    assert answer.status_code == 200
+    assert answer.json() == {**wanted, "effective_write": "sync"}
+    assert api.get(path).json() == answer.json()
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"write": "two"}, {"read": "near"}, {"write": "quorum", "degrade_after_seconds": 5}],
+)
+def test_a_consistency_that_there_is_not_is_refused(api, bucket, wanted):
+    answer = send(api, "put", "/api/buckets/photos/consistency/", wanted)
+    assert answer.status_code == 400
