@@ -321,6 +321,7 @@ SPECTACULAR_SETTINGS = {
         "BucketState": "rs3gw.storage.models.BucketState",
         "DeliveryState": "replication.models.DeliveryState",
         "LaneState": "replication.models.LaneState",
+        "ReplicationMode": ["sync", "async", "quorum"],
         "NodeState": ["starting", "joining", "active", "leaving", "failed"],
     },
     "SWAGGER_UI_DIST": "SIDECAR",

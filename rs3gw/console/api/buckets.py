@@ -54,7 +54,7 @@ class ConsistencySerializer(_Serializer):
     """Who confirms a bucket's writes, and who is asked before it is read."""
 
     write = serializers.ChoiceField(
-        choices=["", *(str(mode) for mode in ReplicationMode)],
+        choices=[str(mode) for mode in ReplicationMode],
         allow_blank=True,
         default="",
         help_text="Who must confirm a write; empty for the cluster's default.",
