@@ -34,6 +34,11 @@ class Node(models.Model):
         default=False,
         help_text="Has been active with its present data directory, so it counts for a majority.",
     )
+    is_counted = models.BooleanField(
+        "counted before",
+        default=False,
+        help_text="Was a member before changes of the membership that may not be known to all yet.",
+    )
     incarnation = models.BigIntegerField(default=1)
     actor = models.BigIntegerField(default=0)
     version = models.CharField(max_length=255, blank=True)

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from cluster import conf
 from cluster.core import health as core_health
+from cluster.core.electorate import Electorate
 from cluster.core.health import ClusterHealth
 from cluster.core.membership import Facts, MemberRecord, Membership, Status
 from cluster.core.node import Lifecycle, Liveness, NodeInfo, project
@@ -30,6 +31,7 @@ class Snapshot:
     registered: tuple[NodeInfo, ...]
     routable: tuple[NodeInfo, ...]
     quorum_size: int
+    electorate: Electorate
     table: Membership
     rows: Mapping[str, Node]
     read_at: float
@@ -123,6 +125,11 @@ def quorum_size() -> int:
     return snapshot().quorum_size
 
 
+def electorate() -> Electorate:
+    """Return the sets of members in each of which a majority must agree."""
+    return snapshot().electorate
+
+
 def health() -> ClusterHealth:
     """Return how the region does."""
     return core_health.measure(snapshot().members)
@@ -131,7 +138,7 @@ def health() -> ClusterHealth:
 def is_quorum_available() -> bool:
     """Return whether enough members can be reached for a quorum write."""
     now = snapshot()
-    return core_health.quorum_available(now.quorum_size, len(now.routable))
+    return now.electorate.is_reached([node.node_id for node in now.routable])
 
 
 def transitions(node_id: str, limit: int = 50) -> list[NodeTransition]:
@@ -214,12 +221,14 @@ def _read(now: float) -> Snapshot:
         ]
     present = tuple(sorted([own, *others], key=lambda node: node.node_id))
     registered_now = tuple(n for n in present if n.is_member and n.lifecycle != Lifecycle.LEFT)
+    quorum_size = _quorum_size(own, registered_now, rows)
     return Snapshot(
         own=own,
         members=present,
         registered=registered_now,
         routable=tuple(node for node in registered_now if node.is_routable),
-        quorum_size=_quorum_size(own, registered_now, rows),
+        quorum_size=quorum_size,
+        electorate=_electorate(own, registered_now, rows, quorum_size),
         table=Membership(record_of(row) for row in rows.values()),
         rows=rows,
         read_at=now,
@@ -260,6 +269,19 @@ def _quorum_size(own: NodeInfo, members: Iterable[NodeInfo], rows: Mapping[str, 
         elif (row := rows.get(node_id)) is None or row.state != Lifecycle.LEFT:
             counted.add(node_id)
     return len(counted) + unmet
+
+
+def _electorate(
+    own: NodeInfo, members: Iterable[NodeInfo], rows: Mapping[str, Node], quorum_size: int
+) -> Electorate:
+    current = frozenset({own.node_id, *(node.node_id for node in members)})
+    settled = frozenset(row.node_id for row in rows.values() if row.is_counted)
+    is_alone = not conf.is_enabled() or own.lifecycle == Lifecycle.LEFT
+    return Electorate(
+        current=current,
+        settled=frozenset() if is_alone else settled,
+        unmet=quorum_size - len(current),
+    )
 
 
 def seed_nodes(rows: Iterable[Node]) -> dict[str, str]:

@@ -247,8 +247,8 @@ def _send(
         return 0, refused
     needed = [body for event in events for body in entries.event_bodies(event)]
     sent_bytes = transport.send_bodies(client, needed)
-    results, batch_bytes = transport.send_batch(client, events, compression=destination.compression)
-    return sent_bytes + batch_bytes, results + refused
+    answer = transport.send_batch(client, events, compression=destination.compression)
+    return sent_bytes + answer.sent_bytes, answer.results + refused
 
 
 def _ready_to_travel(

@@ -63,17 +63,18 @@ def preflight(mode: ReplicationMode | None = None) -> None:
     mode = mode or default_mode()
     if mode == ReplicationMode.ASYNCHRONOUS:
         return
-    needed = needed_acks(mode)
     own = identity.load().node_id
-    routable = [
-        node
+    routable = {
+        node.node_id
         for node in cluster_selectors.routable()
         if node.node_id == own or not pusher.peer(node.node_id).is_cooling()
-    ]
-    if len(routable) < needed:
+    }
+    electorate = cluster_selectors.electorate()
+    is_enough = electorate.is_reached(routable)
+    if len(routable) < needed_acks(mode) or not is_enough:
         raise WriteRefused(
-            f"This write needs {needed} nodes of the region and {len(routable)} can be reached. "
-            "Nothing was stored. Retry when the others are back."
+            f"This write needs {needed_acks(mode)} nodes of the region and {len(routable)} can be "
+            "reached. Nothing was stored. Retry when the others are back."
         )
 
 
@@ -131,10 +132,16 @@ def _pending(
 ) -> PendingWrite:
     own = identity.load().node_id
     peers = [node.node_id for node in cluster_selectors.registered_peers()]
-    tracker = AckTracker(needed=needed_acks(mode), members=[own, *peers])
-    trackers = (tracker, *_body_trackers(event, mode))
-    write = PendingWrite(event, inline, trackers, can_be_overtaken)
+    trackers = [AckTracker(needed=needed_acks(mode), members=[own, *peers])]
+    write = PendingWrite(
+        event,
+        inline,
+        trackers + _body_trackers(event, mode),
+        can_be_overtaken=can_be_overtaken,
+        counts_majorities=mode == ReplicationMode.QUORUM,
+    )
     write.confirm(own)
+    write.consider([members for members, _ in cluster_selectors.electorate().sets()[1:]])
     return write
 
 

@@ -21,6 +21,7 @@ THREADS_MAX = 32
 ASK_TIMEOUT_SECONDS = 2.0
 
 Ask = Callable[[transport.PeerClient], bytes]
+Enough = Callable[[Mapping[str, bytes]], bool]
 
 _pool = ThreadPoolExecutor(max_workers=THREADS_MAX, thread_name_prefix="poll")
 
@@ -40,11 +41,10 @@ class _Poll:
                 self.answers[node_id] = answer
             self._changed.notify_all()
 
-    def wait(self, needed: int, timeout_seconds: float) -> dict[str, bytes]:
+    def wait(self, is_enough: Enough, timeout_seconds: float) -> dict[str, bytes]:
         with self._changed:
             self._changed.wait_for(
-                lambda: len(self.answers) >= needed or len(self.answers) + self._open < needed,
-                timeout_seconds,
+                lambda: is_enough(self.answers) or not self._open, timeout_seconds
             )
             return dict(self.answers)
 
@@ -53,24 +53,25 @@ def ask(
     members: Sequence[NodeInfo],
     question: Ask,
     *,
-    needed: int,
+    is_enough: Enough,
     timeout_seconds: float = ASK_TIMEOUT_SECONDS,
 ) -> Mapping[str, bytes]:
-    """Ask members and return the answers by node id, once `needed` are there or cannot come.
+    """Ask members and return the answers by node id, once there are enough or no more come.
 
     Args:
         members: Whom to ask; those that failed a moment ago are left out.
         question: Sends one request and returns its answer; raises `PeerError`.
-        needed: How many answers to wait for; with 0 nobody is asked.
+        is_enough: Tells from the answers so far whether to wait no longer; where none are
+            needed nobody is asked.
         timeout_seconds: Longest wait, > 0.
     """
-    if needed <= 0:
+    if is_enough({}):
         return {}
     asked = [node for node in members if not pusher.peer(node.node_id).is_cooling()]
     poll = _Poll(len(asked))
     for node in asked:
         _pool.submit(_ask_one, poll, node, question, clock.monotonic() + timeout_seconds)
-    return poll.wait(needed, timeout_seconds)
+    return poll.wait(is_enough, timeout_seconds)
 
 
 def tell(members: Sequence[NodeInfo], message: Ask) -> None:

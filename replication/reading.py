@@ -10,13 +10,12 @@ import hashlib
 import json
 import random
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from django.conf import settings
 
 from cluster import conf, transport
 from cluster import selectors as cluster_selectors
-from cluster.core.health import majority
 from replication import backfill, entries, polling
 from replication.claims import claims
 from replication.core.envelope import Batch, decode_batch, encode_batch
@@ -35,6 +34,8 @@ VERSIONS_MAX = 100
 CLAIM_WAIT_SECONDS_MAX = 3.0
 TOKEN_WAIT_SECONDS_MAX = 0.5
 TOKEN_LOOK_SECONDS = 0.01
+GRANTED = b"granted"
+HELD = b"held"
 _OF_KEY = (
     f"SELECT {rows.ENTRY_COLUMNS} FROM storage_objectversion "  # noqa: S608  (our own columns)
     "WHERE bucket_id = %s AND key = %s ORDER BY hlc DESC, actor DESC, seq DESC LIMIT %s"
@@ -88,20 +89,20 @@ def join(batch: Batch) -> None:
     commit.run(lambda: backfill.join_page(batch))
 
 
-def refresh(bucket: Bucket, key: str, *, needed: int | None = None) -> None:
+def refresh(bucket: Bucket, key: str, *, is_enough: polling.Enough | None = None) -> None:
     """Make this node hold all that a majority of the members knows of a key.
 
     Args:
         bucket: The bucket.
         key: The key.
-        needed: How many other members must answer; a majority, this node included, when None.
+        is_enough: Tells whether enough others have answered; a majority, this node included,
+            when None.
 
     Raises:
         ReadRefused: Too few members answer.
     """
-    if needed is None:
-        needed = majority(cluster_selectors.quorum_size()) - 1
-    if needed <= 0:
+    is_enough = is_enough or _is_majority
+    if is_enough({}):
         return
     own = state_of(bucket, key)
     digest = digest_of(own)
@@ -113,9 +114,9 @@ def refresh(bucket: Bucket, key: str, *, needed: int | None = None) -> None:
                 "POST", KEY_PATH, body=body, timeout_seconds=polling.ASK_TIMEOUT_SECONDS
             ).body
         ),
-        needed=needed,
+        is_enough=is_enough,
     )
-    if len(answers) < needed:
+    if not is_enough(answers):
         raise ReadRefused
     theirs = {node_id: decode_batch(data) for node_id, data in answers.items() if data}
     if not theirs:
@@ -124,6 +125,11 @@ def refresh(bucket: Bucket, key: str, *, needed: int | None = None) -> None:
         if batch.events:
             join(batch)
     _give_back(bucket, key, theirs)
+
+
+def _is_majority(answers: Collection[str]) -> bool:
+    """Return whether these members and this node are a majority."""
+    return cluster_selectors.electorate().is_reached([identity.load().node_id, *answers])
 
 
 def _give_back(bucket: Bucket, key: str, theirs: Mapping[str, Batch]) -> None:
@@ -143,9 +149,9 @@ def _give_back(bucket: Bucket, key: str, theirs: Mapping[str, Batch]) -> None:
                 timeout_seconds=polling.ASK_TIMEOUT_SECONDS,
             ).body
         ),
-        needed=len(lacking),
+        is_enough=lambda answers: len(answers) >= len(members),
     )
-    if len(taken) < len(lacking):
+    if len(taken) < len(members):
         raise ReadRefused
 
 
@@ -167,14 +173,14 @@ def claimed(bucket: Bucket, key: str) -> Iterator[None]:
 
 
 def _claim(bucket: Bucket, key: str, token: str) -> None:
-    needed = majority(cluster_selectors.quorum_size())
     deadline = clock.monotonic() + CLAIM_WAIT_SECONDS_MAX
     rng = random.Random()
     for attempt in range(100):
-        granted, heard = _ask_claim(bucket, key, token, needed)
-        if granted >= needed:
+        answers = _ask_claim(bucket, key, token)
+        electorate = cluster_selectors.electorate()
+        if electorate.is_reached(_granted(answers)):
             return
-        if heard < needed:
+        if not electorate.is_reached(answers):
             raise ReadRefused
         _release(bucket, key, token)
         if clock.monotonic() > deadline:
@@ -184,9 +190,11 @@ def _claim(bucket: Bucket, key: str, token: str) -> None:
     raise KeyClaimed
 
 
-def _ask_claim(bucket: Bucket, key: str, token: str, needed: int) -> tuple[int, int]:
-    """Return how many members grant a claim, and how many answered, this node included."""
-    own = claims.grant(bucket.name, key, token, clock.monotonic())
+def _ask_claim(bucket: Bucket, key: str, token: str) -> dict[str, bytes]:
+    """Return what each member answers who is asked for a claim, this node included."""
+    is_granted = claims.grant(bucket.name, key, token, clock.monotonic())
+    own = {identity.load().node_id: GRANTED if is_granted else HELD}
+    electorate = cluster_selectors.electorate()
     body = json.dumps({"bucket": bucket.name, "key": key, "token": token}).encode()
     answers = polling.ask(
         cluster_selectors.registered_peers(),
@@ -195,9 +203,13 @@ def _ask_claim(bucket: Bucket, key: str, token: str, needed: int) -> tuple[int, 
                 "POST", CLAIM_PATH, body=body, timeout_seconds=polling.ASK_TIMEOUT_SECONDS
             ).body
         ),
-        needed=needed - 1 if own else needed,
+        is_enough=lambda answers: electorate.is_reached(_granted({**own, **answers})),
     )
-    return own + sum(data == b"granted" for data in answers.values()), 1 + len(answers)
+    return {**own, **answers}
+
+
+def _granted(answers: Mapping[str, bytes]) -> list[str]:
+    return [node_id for node_id, answer in answers.items() if answer == GRANTED]
 
 
 def _release(bucket: Bucket, key: str, token: str) -> None:
@@ -230,4 +242,4 @@ def find_elsewhere(bucket: Bucket, key: str) -> None:
     """Ask every member that can be reached about a key that this node may not have yet."""
     reachable = [node for node in cluster_selectors.routable() if not node.is_self]
     with contextlib.suppress(ReadRefused, transport.PeerError):
-        refresh(bucket, key, needed=len(reachable))
+        refresh(bucket, key, is_enough=lambda answers: len(answers) >= len(reachable))

@@ -240,7 +240,7 @@ def remove(node_id: str, *, is_forced: bool = False) -> None:
             "Less than half of the members can be reached, so the others may still hear "
             f"{node_id}. Force it if you know that they are gone too."
         )
-    if not table.remove_row(row, reason="removed by an operator"):
+    if not table.remove_row(row, reason="removed by an operator", is_forced=is_forced):
         raise ClusterConflict(f"{node_id} has changed just now; look again.")
     announce(node_id)
 

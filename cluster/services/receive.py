@@ -46,6 +46,7 @@ def receive_heartbeat(sender: str, data: object) -> dict[str, object]:
         "node_id": now.own.node_id,
         "incarnation": now.own.incarnation,
         "agrees": agrees,
+        "digest": now.table.digest(),
     }
 
 

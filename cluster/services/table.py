@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from cluster import conf, selectors
+from cluster.core.electorate import Electorate
 from cluster.core.failure_detector import SUSPECT_AFTER_INTERVALS
 from cluster.core.membership import (
     MemberRecord,
@@ -33,6 +34,8 @@ ATTEMPTS_MAX = 5
 TRANSITIONS_MAX = 10_000
 REASON_CHARS_MAX = 255
 LAST_SEEN_STALE_INTERVALS = 1.5
+# Label of a node that an operator removed although no majority could be reached.
+FORCED = "forced"
 
 
 def absorb(records: Iterable[MemberRecord]) -> None:
@@ -81,11 +84,13 @@ def _create(record: MemberRecord, *, is_self: bool = False, reason: str = "is ne
 
 def _fields(record: MemberRecord) -> dict[str, Any]:
     facts = record.facts
-    liveness = Liveness.ALIVE if record.status == Status.LEFT else Liveness(record.status.value)
-    return {
+    has_left = record.status == Status.LEFT
+    liveness = Liveness.ALIVE if has_left else Liveness(record.status.value)
+    uncounted = {"is_counted": False} if has_left and FORCED in facts.metadata else {}
+    return uncounted | {
         "incarnation": record.incarnation,
         "liveness": liveness.value,
-        "state": Lifecycle.LEFT.value if record.status == Status.LEFT else facts.lifecycle.value,
+        "state": Lifecycle.LEFT.value if has_left else facts.lifecycle.value,
         "is_member": facts.is_member,
         "region": facts.region,
         "address": facts.address,
@@ -307,12 +312,35 @@ def _answer_rumour(heard: MemberRecord) -> None:
     )
 
 
-def remove_row(row: Node, *, reason: str) -> bool:
-    """Mark another node as one that has left; return whether nobody was faster."""
+def remove_row(row: Node, *, reason: str, is_forced: bool = False) -> bool:
+    """Mark another node as one that has left; return whether nobody was faster.
+
+    Args:
+        row: The node's row.
+        reason: Why, for the history.
+        is_forced: It counts no more from now on, although no majority may know of it.
+    """
     record = selectors.record_of(row)
-    facts = replace(record.facts, lifecycle=Lifecycle.LEFT, is_member=False)
+    labels = {**record.facts.metadata, FORCED: "yes"} if is_forced else record.facts.metadata
+    facts = replace(record.facts, lifecycle=Lifecycle.LEFT, is_member=False, metadata=labels)
     left = replace(record, status=Status.LEFT, facts=facts)
     return change(row, _fields(left), reason=reason)
+
+
+def settle(electorate: Electorate) -> None:
+    """Count the members alone that are members now; enough nodes know of them.
+
+    Args:
+        electorate: What was counted when that was found out; nothing is done if it has changed.
+    """
+    with transaction.atomic():
+        rows = list(Node.objects.select_for_update())
+        members = {row.node_id for row in rows if row.is_member and row.state != Lifecycle.LEFT}
+        if members != electorate.current:
+            return
+        Node.objects.filter(node_id__in=members, is_counted=False).update(is_counted=True)
+        Node.objects.exclude(node_id__in=members).filter(is_counted=True).update(is_counted=False)
+    selectors.forget()
 
 
 def note_seed(address: str, node_id: str) -> None:

@@ -63,4 +63,5 @@ def claim(request: HttpRequest) -> HttpResponse:
         claims.release(bucket, name, token)
         return HttpResponse(b"released", content_type="text/plain")
     is_granted = claims.grant(bucket, name, token, clock.monotonic())
-    return HttpResponse(b"granted" if is_granted else b"held", content_type="text/plain")
+    answer = reading.GRANTED if is_granted else reading.HELD
+    return HttpResponse(answer, content_type="text/plain")

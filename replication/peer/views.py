@@ -8,9 +8,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from cluster import selectors as cluster_selectors
 from cluster.peer.auth import signed
 from replication import applier, backfill, bodies, selectors
 from replication.core.envelope import MalformedBatch, decode_batch, encode_results
+from replication.transport import MEMBERS_HEADER
 from rs3gw.storage import blobs, commit, rows
 from rs3gw.storage.errors import BodyMissing
 
@@ -43,8 +45,12 @@ def events(request: HttpRequest) -> HttpResponse:
         batch = decode_batch(request.peer_body)  # type: ignore[attr-defined]
     except MalformedBatch as error:
         return _problem(400, "MalformedBatch", str(error))
-    results = applier.apply_batch(batch, sender_of(request))
-    return HttpResponse(encode_results(results), content_type="application/json")
+    sender = sender_of(request)
+    results = applier.apply_batch(batch, sender)
+    response = HttpResponse(encode_results(results), content_type="application/json")
+    if sender.is_member():
+        response[MEMBERS_HEADER] = cluster_selectors.electorate().to_header()
+    return response
 
 
 @signed(body="hash", scopes=("cluster", "pair"))

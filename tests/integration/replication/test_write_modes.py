@@ -9,6 +9,7 @@ import pytest
 
 from cluster import selectors as cluster_selectors
 from cluster.core.config import ReplicationMode
+from cluster.core.electorate import Electorate
 from cluster.core.node import NodeInfo, NodeState
 from replication import engine, polling, reading, services, session
 from replication.errors import KeyClaimed, ReadRefused, WriteIndeterminate
@@ -42,8 +43,11 @@ def region(db, monkeypatch, settings):
     settings.RS3GW_WRITE_TIMEOUT_SECONDS = 0.2
     peers = [node(name) for name in PEERS]
     monkeypatch.setattr(cluster_selectors, "registered_peers", lambda: peers)
-    monkeypatch.setattr(cluster_selectors, "routable", lambda: [*peers, node("self")])
+    here = node(identity.load().node_id)
+    monkeypatch.setattr(cluster_selectors, "routable", lambda: [*peers, here])
     monkeypatch.setattr(cluster_selectors, "quorum_size", lambda: 3)
+    everybody = Electorate(frozenset({identity.load().node_id, *PEERS}))
+    monkeypatch.setattr(cluster_selectors, "electorate", lambda: everybody)
     played = Played()
     monkeypatch.setattr(engine.pusher, "push", played.push)
     monkeypatch.setattr(polling, "ask", played.ask)
@@ -64,9 +68,14 @@ class Played:
         for peer in peers:
             self.on_push(write, peer)
 
-    def ask(self, members, question, *, needed, **_):
-        asked = list(self.answers.items())[:needed] if needed else []
-        return {name: answer for name, answer in asked if answer is not None}
+    def ask(self, members, question, *, is_enough, **_):
+        heard = {}
+        for name, answer in self.answers.items():
+            if is_enough(heard):
+                break
+            if answer is not None:
+                heard[name] = answer
+        return heard
 
 
 @pytest.fixture
@@ -237,3 +246,19 @@ def test_a_setting_that_cannot_be_read_is_read_carefully(region, bucket):
     services.put_bucket_setting(bucket=bucket, name="consistency", value=json.dumps({"x": 1}))
     bucket = selectors.get_bucket("photos")
     assert services.write_mode(bucket) == ReplicationMode.QUORUM
+
+
+def test_a_peer_that_counts_other_members_asks_for_their_majority_too(region, bucket):
+    elsewhere = frozenset({"east-2", "east-3", "east-4", "east-5"})
+
+    def confirm(write, peer):
+        write.consider([elsewhere])
+        write.confirm(peer)
+
+    region.on_push = confirm
+    with pytest.raises(WriteIndeterminate):
+        put(bucket)
+    region.on_push = lambda write, peer: (
+        write.consider([elsewhere]) or [write.confirm(name) for name in (peer, "east-4")]
+    )
+    put(bucket)
