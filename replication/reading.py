@@ -12,20 +12,16 @@ import random
 import secrets
 from collections.abc import Collection, Iterator, Mapping
 
-from django.conf import settings
-
-from cluster import conf, transport
 from cluster import selectors as cluster_selectors
-from replication import backfill, entries, polling
+from cluster import transport
+from replication import backfill, polling
 from replication.claims import claims
 from replication.core.envelope import Batch, decode_batch, encode_batch
 from replication.core.tokens import Token
 from replication.errors import KeyClaimed, ReadRefused
 from replication.selectors import frontiers
-from replication.transport import bucket_records
 from rs3gw.common import clock, identity
-from rs3gw.storage import attributes, commit, rows
-from rs3gw.storage.attributes import VersionDot
+from rs3gw.storage import rows
 from rs3gw.storage.models import Bucket
 
 KEY_PATH = "/_cluster/key"
@@ -44,24 +40,8 @@ _OF_KEY = (
 
 def state_of(bucket: Bucket, key: str) -> Batch:
     """Return what this node holds of a key, the newest versions first, as a batch to be joined."""
-    found = [rows.to_entry(row) for row in rows.fetch_all(_OF_KEY, (bucket.pk, key, VERSIONS_MAX))]
-    events = tuple(
-        entries.entry_event(
-            entry,
-            bucket,
-            origin_region=settings.RS3GW_REGION,
-            changes=attributes.read(VersionDot(entry.actor, entry.seq)),
-        )
-        for entry in found
-    )
-    return Batch(
-        sender_node=identity.load().node_id,
-        sender_region=settings.RS3GW_REGION,
-        cluster_id=conf.cluster_id(),
-        events=events,
-        inline_bodies=backfill.inline_of(events),
-        bucket_records=bucket_records({event.bucket_incarnation for event in events}),
-    )
+    found = rows.fetch_all(_OF_KEY, (bucket.pk, key, VERSIONS_MAX))
+    return backfill.batch_of([rows.to_entry(row) for row in found])
 
 
 def digest_of(batch: Batch) -> str:
@@ -82,11 +62,6 @@ def answer(bucket: Bucket | None, key: str, known_digest: str) -> bytes:
 
 
 _NOTHING = Batch(sender_node="", sender_region="", cluster_id="")
-
-
-def join(batch: Batch) -> None:
-    """Join what another node holds of a key into what this one holds."""
-    commit.run(lambda: backfill.join_page(batch))
 
 
 def refresh(bucket: Bucket, key: str, *, is_enough: polling.Enough | None = None) -> None:
@@ -123,7 +98,7 @@ def refresh(bucket: Bucket, key: str, *, is_enough: polling.Enough | None = None
         return
     for batch in theirs.values():
         if batch.events:
-            join(batch)
+            backfill.join(batch)
     _give_back(bucket, key, theirs)
 
 

@@ -99,6 +99,13 @@ RS3GW_GOSSIP_INTERVAL_SECONDS = envduration("RS3GW_GOSSIP_INTERVAL", 1, minimum=
 # --- replication ----------------------------------------------------------------------------
 RS3GW_REPLICATION_MODE = envchoice("RS3GW_REPLICATION_MODE", "async", {"async", "quorum", "sync"})
 RS3GW_REPLICATION_FACTOR = envint("RS3GW_REPLICATION_FACTOR", 2, minimum=0, maximum=99)
+RS3GW_GAP_CHECK_SECONDS = envduration("RS3GW_GAP_CHECK", 5, minimum=0.1, maximum=3600)
+RS3GW_GAP_GRACE_SECONDS = envduration("RS3GW_GAP_GRACE", 20, minimum=0, maximum=86_400)
+RS3GW_COMPARE_INTERVAL_SECONDS = envduration(
+    "RS3GW_COMPARE_INTERVAL", 3600, minimum=0, maximum=30 * 86_400
+)
+RS3GW_COMPARE_MARGIN_SECONDS = envduration("RS3GW_COMPARE_MARGIN", 120, minimum=0, maximum=86_400)
+RS3GW_COMPARE_REPAIRS_MAX = envint("RS3GW_COMPARE_REPAIRS_MAX", 10_000, minimum=0, maximum=10**9)
 RS3GW_SWEEP_INTERVAL_SECONDS = envduration("RS3GW_SWEEP_INTERVAL", 1, minimum=0.1, maximum=300)
 RS3GW_WRITE_TIMEOUT_SECONDS = envduration("RS3GW_WRITE_TIMEOUT", 10, minimum=0.1, maximum=300)
 RS3GW_EVENT_RETENTION_SECONDS = envduration(

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from replication.core.filters import ReplicationFilter
 from replication.models import (
     BucketReplicationConfig,
+    Comparison,
     Delivery,
     Lane,
     ReplicationEventRecord,
@@ -252,3 +253,46 @@ class SkipSerializer(Serializer):
     """Why a change is given up."""
 
     reason = serializers.CharField(max_length=200)
+
+
+class ComparisonSerializer(ModelSerializer):
+    """One comparison of this node's index with another node's."""
+
+    is_equal = serializers.BooleanField(read_only=True)
+    causes = serializers.DictField(child=serializers.IntegerField(), read_only=True)
+    sample = serializers.ListField(
+        child=serializers.DictField(child=serializers.CharField()), read_only=True
+    )
+
+    class Meta:
+        model = Comparison
+        fields = [
+            "id",
+            "peer",
+            "bucket",
+            "state",
+            "is_dry_run",
+            "is_equal",
+            "is_control_equal",
+            "keys_differing",
+            "keys_in_flight",
+            "keys_repaired",
+            "keys_left",
+            "causes",
+            "sample",
+            "done",
+            "total",
+            "asked_by",
+            "created_at",
+            "started_at",
+            "ended_at",
+            "error",
+        ]
+
+
+class ComparisonWishSerializer(Serializer):
+    """What to compare."""
+
+    peer = serializers.CharField(default="", allow_blank=True, help_text="Empty for all nodes.")
+    bucket = serializers.CharField(default="", allow_blank=True, help_text="Empty for all.")
+    is_dry_run = serializers.BooleanField(default=False, help_text="Repair nothing.")

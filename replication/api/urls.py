@@ -11,4 +11,5 @@ router.register("rules", views.RuleViewSet, basename="rule")
 router.register("lanes", views.LaneViewSet, basename="lane")
 router.register("deliveries", views.DeliveryViewSet, basename="delivery")
 router.register("events", views.EventViewSet, basename="event")
+router.register("comparisons", views.ComparisonViewSet, basename="comparison")
 urlpatterns = router.urls

@@ -10,11 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from replication import selectors, services
+from replication.anti_entropy import runs
 from replication.api import serializers
 from replication.core.filters import ReplicationFilter
 from replication.errors import ControlError
 from replication.models import (
     BucketReplicationConfig,
+    Comparison,
     Delivery,
     Lane,
     ReplicationEventRecord,
@@ -203,3 +205,33 @@ class EventViewSet(_ReadOnly):
     serializer_class = serializers.EventSerializer
     pagination_class = NewestFirst
     filterset_fields = ["bucket", "key", "kind", "origin_node"]
+
+
+class ComparisonViewSet(_ReadOnly):
+    """Comparisons of this node's index with other nodes'."""
+
+    queryset = Comparison.objects.all()
+    serializer_class = serializers.ComparisonSerializer
+    pagination_class = NewestFirst
+    filterset_fields = ["state", "peer", "is_dry_run"]
+
+    @extend_schema(
+        request=serializers.ComparisonWishSerializer,
+        responses={202: serializers.ComparisonSerializer(many=True)},
+    )
+    def create(self, request: Request) -> Response:
+        """Let the worker compare this node with one peer, or with every one that is alive."""
+        wish = serializers.ComparisonWishSerializer(data=request.data)
+        wish.is_valid(raise_exception=True)
+        made = runs.ask_for(**wish.validated_data, author=str(request.user.get_username()))
+        answer = serializers.ComparisonSerializer(made, many=True)
+        return Response(answer.data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=None, responses=serializers.ComparisonSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Let a comparison end before its next bucket."""
+        run = self.get_object()
+        runs.cancel(run)
+        run.refresh_from_db()
+        return Response(serializers.ComparisonSerializer(run).data)

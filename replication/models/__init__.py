@@ -1,5 +1,6 @@
 """Rows of replication."""
 
+from replication.models.comparison import Comparison, ComparisonState
 from replication.models.config import BucketReplicationConfig
 from replication.models.log import (
     AppliedActor,
@@ -17,6 +18,8 @@ from replication.models.register import Register, RegisterRevision
 __all__ = [
     "AppliedActor",
     "BucketReplicationConfig",
+    "Comparison",
+    "ComparisonState",
     "ConflictCount",
     "Delivery",
     "DeliveryState",

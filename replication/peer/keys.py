@@ -5,7 +5,7 @@ import json
 from django.http import HttpRequest, HttpResponse
 
 from cluster.peer.auth import problem, signed
-from replication import reading
+from replication import backfill, reading
 from replication.claims import claims
 from replication.core.envelope import MalformedBatch, decode_batch
 from rs3gw.common import clock
@@ -41,7 +41,7 @@ def key(request: HttpRequest) -> HttpResponse:
     """Tell what this node holds of a key (POST), or join what another one holds (PUT)."""
     try:
         if request.method == "PUT":
-            reading.join(decode_batch(request.peer_body))  # type: ignore[attr-defined]
+            backfill.join(decode_batch(request.peer_body))  # type: ignore[attr-defined]
             return HttpResponse(b"joined", content_type="text/plain")
         bucket_name, name, digest = _texts(request, "bucket", "key", "digest")
     except (MalformedBatch, MalformedQuestion) as error:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from replication.peer import keys, uploads, views
+from replication.peer import anti_entropy, keys, uploads, views
 
 urlpatterns = [
     path("events", views.events),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("registers", views.registers),
     path("blobs/wanted", views.blobs_wanted),
     path("blob/<str:sha256>", views.blob),
+    path("digest", anti_entropy.digest),
+    path("written", anti_entropy.written),
     path("key", keys.key),
     path("claim", keys.claim),
     path("uploads", uploads.uploads_of_bucket),

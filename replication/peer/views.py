@@ -12,6 +12,7 @@ from cluster import selectors as cluster_selectors
 from cluster.peer.auth import signed
 from replication import applier, backfill, bodies, selectors
 from replication.core.envelope import MalformedBatch, decode_batch, encode_results
+from replication.peer.anti_entropy import give_or_take_entries
 from replication.transport import MEMBERS_HEADER
 from rs3gw.storage import blobs, commit, rows
 from rs3gw.storage.errors import BodyMissing
@@ -128,7 +129,9 @@ def frontier(request: HttpRequest) -> HttpResponse:
 
 @signed(body="hash", scopes=("cluster",))
 def entries(request: HttpRequest) -> HttpResponse:
-    """Answer one page of this node's index, for a node that joins."""
+    """Answer one page of this node's index, for a node that joins; give or take single ones."""
+    if request.method != "GET":
+        return give_or_take_entries(request)
     after = request.GET.get("after", "0")
     return HttpResponse(
         backfill.encode_page(int(after) if after.isdigit() else 0),
@@ -138,5 +141,11 @@ def entries(request: HttpRequest) -> HttpResponse:
 
 @signed(body="hash", scopes=("cluster",))
 def registers(request: HttpRequest) -> HttpResponse:
-    """Answer all registers and buckets of this node, for a node that joins."""
+    """Answer all registers and buckets of this node (GET), or join another node's (PUT)."""
+    if request.method == "PUT":
+        try:
+            backfill.join_control(json.loads(request.peer_body))  # type: ignore[attr-defined]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return _problem(400, "MalformedRequest", f"These are no registers: {error!r}")
+        return JsonResponse({})
     return JsonResponse(backfill.control_snapshot())
