@@ -178,6 +178,19 @@ class PartReference(models.Model):
         return self.sha256
 
 
+class KeptBody(models.Model):
+    """That a body is needed by something that is not in the index.
+
+    `holder` names what needs it, such as an object that waits for a decision.
+    """
+
+    sha256 = models.CharField(max_length=64, db_index=True)
+    holder = models.CharField(max_length=64, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.sha256} for {self.holder}"
+
+
 class MultipartUpload(models.Model):
     """An upload in parts that has begun and is neither complete nor aborted.
 
