@@ -28,20 +28,22 @@ HISTORY_MAX = 1000
 REASON_CHARS_MAX = 255
 
 
-def evict(node: NodeInfo, *, reason: str, decided_by: str) -> bool:
+def evict(node: NodeInfo, *, reason: str, decided_by: str, incarnation: int | None = None) -> bool:
     """Stop waiting for a member; return whether it was not evicted already.
 
     Args:
         node: Which; not this one.
         reason: Why, in words that an operator reads.
         decided_by: Node that decided, or the operator.
+        incarnation: Under which incarnation it was evicted, when another node decided; it is
+            back when it has joined again under this one or a later one.
     """
     try:
         with transaction.atomic():
             row = Eviction.objects.create(
                 node_id=node.node_id,
                 actor=node.actor,
-                incarnation=node.incarnation,
+                incarnation=node.incarnation if incarnation is None else incarnation,
                 reason=reason[:REASON_CHARS_MAX],
                 decided_by=decided_by,
                 evicted_at=clock.utcnow(),
@@ -49,9 +51,7 @@ def evict(node: NodeInfo, *, reason: str, decided_by: str) -> bool:
             Eviction.objects.filter(pk__lte=row.pk - HISTORY_MAX, ended_at__isnull=False).delete()
     except IntegrityError:
         return False
-    Lane.objects.filter(
-        destination_kind=DestinationKind.MEMBER, destination=node.node_id
-    ).delete()
+    Lane.objects.filter(destination_kind=DestinationKind.MEMBER, destination=node.node_id).delete()
     stability.forget_told(node.node_id)
     logger.warning("%s is evicted and has to join again: %s", node.node_id, reason)
     return True
@@ -168,7 +168,7 @@ def _hear_evicted(teller: NodeInfo, evicted: dict[str, list[object]]) -> None:
             node_id=node_id, incarnation__gte=incarnation, ended_at__isnull=False
         ).exists()
         if node is not None and not was_back:
-            evict(node, reason=str(reason), decided_by=teller.node_id)
+            evict(node, reason=str(reason), decided_by=teller.node_id, incarnation=incarnation)
 
 
 def _hear_own(incarnation: int, reason: str, teller: NodeInfo) -> None:
@@ -179,15 +179,35 @@ def _hear_own(incarnation: int, reason: str, teller: NodeInfo) -> None:
     if incarnation <= _rejoined(own.node_id) or stability.is_rejoining():
         return
     logger.warning("this node was evicted by %s, so it joins again: %s", teller.node_id, reason)
-    commit.run(lambda: _note_own(own, incarnation, reason, teller))
-    cluster_services.join()
+    commit.run(lambda: _note_own(own, reason, teller))
+    go_on_joining()
 
 
-def _note_own(own: NodeInfo, incarnation: int, reason: str, teller: NodeInfo) -> None:
+def go_on_joining() -> None:
+    """Begin to join again, when this node was told to and has not begun."""
+    if stability.is_rejoining() and stability.is_at_work():
+        try:
+            cluster_services.join()
+        except cluster_services.ClusterConflict as error:
+            logger.info("this node cannot join again yet: %s", error)
+
+
+def note_removal(node_id: str) -> None:
+    """Join guarded when this node was removed while away; its state may be as old as any."""
+    own = cluster_selectors.read().own
+    if node_id != own.node_id or own.is_member or stability.is_rejoining():
+        return
+    last = next(iter(cluster_selectors.transitions(node_id, limit=1)), None)
+    if last is not None and last.reason == cluster_services.REMOVED_WHILE_AWAY:
+        commit.run(lambda: _note_own(own, last.reason, own))
+
+
+def _note_own(own: NodeInfo, reason: str, teller: NodeInfo) -> None:
+    # Its present incarnation: whoever evicted it did so under this one or an earlier one.
     Eviction.objects.create(
         node_id=own.node_id,
         actor=own.actor,
-        incarnation=incarnation,
+        incarnation=own.incarnation,
         reason=reason[:REASON_CHARS_MAX],
         decided_by=teller.node_id,
         evicted_at=clock.utcnow(),

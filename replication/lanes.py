@@ -8,7 +8,7 @@ from django.db.models import F, Q
 
 from cluster import selectors as cluster_selectors
 from cluster.core.node import NodeInfo
-from replication import outbox
+from replication import outbox, stability
 from replication.models import (
     BucketReplicationConfig,
     DeliveryState,
@@ -28,9 +28,10 @@ def ensure_lanes() -> None:
 
     A lane to a member begins at the oldest entry that the log still holds, so that nothing that
     was written before the member was known is missed. When the member's writer id has changed it
-    has a new disk, and its lane begins again for the same reason.
+    has a new disk, and its lane begins again for the same reason. An evicted member has none.
     """
-    peers = cluster_selectors.peers()
+    evicted = stability.evicted_ids()
+    peers = [node for node in cluster_selectors.peers() if node.node_id not in evicted]
     existing = {
         (lane.destination_kind, lane.destination, lane.shard): lane for lane in Lane.objects.all()
     }
@@ -84,7 +85,7 @@ def due_lane_ids(shards: Sequence[int] | None = None, *, for_members: bool = Tru
     )
     if shards is not None:
         lanes = lanes.filter(shard__in=shards)
-    if not for_members:
+    if not for_members or stability.is_rejoining():
         lanes = lanes.exclude(destination_kind=DestinationKind.MEMBER)
     positions = dict(ClockShard.objects.values_list("shard", "position"))
     retrying = set(

@@ -55,11 +55,17 @@ def own_told() -> Told:
     """Return what this node says of itself."""
     # Frontiers first, own counters next, the log last: what is said of the log is never too much.
     frontiers = selectors.frontiers()
-    counters = dict(ClockShard.objects.values_list("actor", "seq"))
-    settled = {actor: _left_log(actor, seq) for actor, seq in counters.items()}
+    settled = own_settled()
+    writers = frozenset(settled)
     remote = AppliedActor.objects.filter(is_remote=True).values_list("actor", "settled")
     settled |= {actor: _left_log(actor, seq) for actor, seq in remote}
-    return Told(writers=frozenset(counters), frontiers=frontiers, settled=settled)
+    return Told(writers=writers, frontiers=frontiers, settled=settled)
+
+
+def own_settled() -> dict[int, int]:
+    """Return up to where nothing of this node's own writers is left in its log."""
+    counters = list(ClockShard.objects.values_list("actor", "seq"))
+    return {actor: _left_log(actor, seq) for actor, seq in counters}
 
 
 def _left_log(actor: int, through: int) -> int:
@@ -179,11 +185,16 @@ def evicted_ids() -> set[str]:
     return {row.node_id for row in open_evictions()}
 
 
+def is_outdated(node_id: str) -> bool:
+    """Return whether what a node sends must not be taken: it was evicted, or removed."""
+    row = cluster_selectors.snapshot().rows.get(node_id)
+    has_left = row is not None and row.state == Lifecycle.LEFT
+    return has_left or node_id in evicted_ids()
+
+
 def own_notice() -> Eviction | None:
     """Return the notice that this node was evicted and has not joined again yet, or None."""
-    return Eviction.objects.filter(
-        node_id=identity.load().node_id, ended_at__isnull=True
-    ).first()
+    return Eviction.objects.filter(node_id=identity.load().node_id, ended_at__isnull=True).first()
 
 
 def is_rejoining() -> bool:

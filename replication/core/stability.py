@@ -52,11 +52,24 @@ class Cut:
     silent: tuple[str, ...] = ()
     ahead: tuple[str, ...] = ()
 
-    def has_everywhere(self, history: Mapping[int, int]) -> bool:
-        """Return whether everyone has applied all of a history, and no log holds any of it."""
-        return all(
-            seq <= self.stable.get(actor, 0) and seq <= self.settled.get(actor, seq)
-            for actor, seq in history.items()
+    def is_settled(self, value: Sibling) -> bool:
+        """Return whether nothing that a value follows, or is concurrent with it, can still come.
+
+        What the value follows may be of a writer whose disk is gone: nobody sends that any more.
+        """
+        stamp = value.stamp
+        if self.ahead or not self._is_past(stamp.actor, stamp.seq):
+            return False
+        context = value.context.items()
+        return all(self._is_past(a, seq) for a, seq in context if a in self.settled)
+
+    def _is_past(self, actor: int, seq: int) -> bool:
+        return seq <= self.stable.get(actor, 0) and seq <= self.settled.get(actor, seq)
+
+    def has_reached(self, mark: Mapping[int, int]) -> bool:
+        """Return whether everyone has applied a mark, and no log holds anything up to it."""
+        return not self.ahead and all(
+            self._is_past(actor, seq) for actor, seq in mark.items() if actor in self.settled
         )
 
 

@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from cluster.peer.auth import signed
-from replication import applier, backfill, bodies, selectors
+from replication import applier, backfill, bodies, review, selectors, stability
 from replication.core.envelope import MalformedBatch, decode_batch, encode_results
 from rs3gw.storage import blobs, commit, rows
 from rs3gw.storage.errors import BodyMissing
@@ -43,7 +44,12 @@ def events(request: HttpRequest) -> HttpResponse:
         batch = decode_batch(request.peer_body)  # type: ignore[attr-defined]
     except MalformedBatch as error:
         return _problem(400, "MalformedBatch", str(error))
-    results = applier.apply_batch(batch, sender_of(request))
+    sender = sender_of(request)
+    if sender.is_member() and stability.is_outdated(sender.node_id):
+        return _problem(
+            421, "JoinAgain", f"{sender.node_id} was evicted or removed: it has to join again."
+        )
+    results = applier.apply_batch(batch, sender)
     return HttpResponse(encode_results(results), content_type="application/json")
 
 
@@ -128,6 +134,17 @@ def entries(request: HttpRequest) -> HttpResponse:
         backfill.encode_page(int(after) if after.isdigit() else 0),
         content_type="application/octet-stream",
     )
+
+
+@signed(body="hash", scopes=("cluster",))
+def entries_known(request: HttpRequest) -> HttpResponse:
+    """Answer which of the named versions this node has a row of, live or deleted."""
+    try:
+        named = json.loads(request.peer_body)["keys"]  # type: ignore[attr-defined]
+        keys = [(str(UUID(incarnation)), str(key), str(v)) for incarnation, key, v in named]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _problem(400, "MalformedRequest", "Send {'keys': [[incarnation, key, version]]}.")
+    return JsonResponse({"known": review.are_known(keys)})
 
 
 @signed(body="hash", scopes=("cluster",))

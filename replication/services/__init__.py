@@ -33,6 +33,11 @@ from replication.services.objects import (
     put_object,
     set_attribute,
 )
+from replication.services.quarantine import (
+    accept_quarantined,
+    discard_quarantined,
+    evict_member,
+)
 from replication.services.uploads import (
     Completion,
     abort_upload,
@@ -45,6 +50,9 @@ from replication.services.uploads import (
 from rs3gw.storage.uploads import NewUpload, create_upload, put_part
 
 __all__ = [
+    "accept_quarantined",
+    "discard_quarantined",
+    "evict_member",
     "Completion",
     "Deleted",
     "NewUpload",

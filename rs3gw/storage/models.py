@@ -120,6 +120,9 @@ class ObjectVersion(models.Model):
                 name="storage_ov_listing",
             ),
             models.Index(fields=["sha256"], condition=~Q(sha256=""), name="storage_ov_sha256"),
+            models.Index(
+                fields=["hlc", "id"], condition=Q(state="tombstone"), name="storage_ov_tombstones"
+            ),
         ]
 
     def __str__(self) -> str:
