@@ -14,7 +14,8 @@ from django.conf import settings
 from django.db.models import Min, Q, QuerySet
 
 from cluster import selectors as cluster_selectors
-from replication import eviction, selectors, stability
+from cluster.core.node import Liveness
+from replication import eviction, lanes, selectors, stability
 from replication.core.stability import Limits, exceeded
 from replication.models import (
     Delivery,
@@ -39,9 +40,9 @@ SKIPS_KEPT = timedelta(days=30)
 
 def trim(*, before: datetime) -> int:
     """Delete delivered events created before `before`; return how many."""
-    lanes = Lane.objects.exclude(state=LaneState.RESYNC)
+    moving = Lane.objects.exclude(state=LaneState.RESYNC)
     cursors = dict(
-        lanes.values("shard").annotate(least=Min("cursor")).values_list("shard", "least")
+        moving.values("shard").annotate(least=Min("cursor")).values_list("shard", "least")
     )
     stable = stability.current().cut.stable
     deleted = 0
@@ -53,7 +54,7 @@ def trim(*, before: datetime) -> int:
         if shard in cursors:
             found = found.filter(position__lte=cursors[shard])
         open_ids = Delivery.objects.filter(
-            state__in=OPEN_STATES, lane__in=lanes.filter(shard=shard)
+            state__in=OPEN_STATES, lane__in=moving.filter(shard=shard)
         ).values("event_id")
         deleted += _delete(found.exclude(pk__in=open_ids))
     _forget_skips()
@@ -83,20 +84,22 @@ def _forget_skips() -> None:
 
 def enforce_limits() -> None:
     """Give up destinations that more waits for than may wait."""
+    for row in MemberFrontier.objects.all():
+        lanes.confirm_frontiers(row.node_id, {int(a): seq for a, seq in row.frontiers.items()})
     statuses = selectors.lanes_overview()
     links: dict[tuple[str, str], list[LaneStatus]] = {}
     for status in statuses:
         lane = status.lane
         links.setdefault((lane.destination_kind, lane.destination), []).append(status)
-    for (kind, destination), lanes in links.items():
-        reason = _beyond(kind, lanes)
+    for (kind, destination), link in links.items():
+        reason = _beyond(kind, link)
         if kind == DestinationKind.MEMBER:
             _judge_member(destination, reason)
         elif reason:
             _hold_region(destination, reason)
 
 
-def _beyond(kind: str, lanes: Sequence[LaneStatus]) -> str:
+def _beyond(kind: str, link: Sequence[LaneStatus]) -> str:
     prefix = "RS3GW_OUTBOX_MAX" if kind == DestinationKind.MEMBER else "RS3GW_REGION_OUTBOX_MAX"
     limits = Limits(
         events=getattr(settings, f"{prefix}_EVENTS"),
@@ -105,9 +108,9 @@ def _beyond(kind: str, lanes: Sequence[LaneStatus]) -> str:
     )
     return exceeded(
         limits,
-        events=sum(status.pending + status.retrying + status.parked for status in lanes),
-        size_bytes=sum(status.pending_bytes for status in lanes),
-        age_seconds=max(status.waiting_seconds for status in lanes),
+        events=sum(status.pending + status.retrying + status.parked for status in link),
+        size_bytes=sum(status.pending_bytes for status in link),
+        age_seconds=max(status.waiting_seconds for status in link),
     )
 
 
@@ -115,16 +118,19 @@ def _judge_member(node_id: str, reason: str) -> None:
     node = cluster_selectors.member(node_id)
     if node is None:
         return
-    reason = reason or _lacks_what_is_gone(node_id, node.actor, node.incarnation)
+    told = MemberFrontier.objects.filter(
+        node_id=node_id, actor=node.actor, incarnation=node.incarnation
+    ).first()
+    if told is None and node.liveness == Liveness.ALIVE:
+        # Its lanes have just begun, at the oldest event; it will say what of that it has.
+        return
+    reason = reason or _lacks_what_is_gone(told)
     if reason:
         eviction.evict_by_limit(node, reason)
 
 
-def _lacks_what_is_gone(node_id: str, actor: int, incarnation: int) -> str:
+def _lacks_what_is_gone(told: MemberFrontier | None) -> str:
     """Return in words that a member waits for events that the log no longer holds, or ""."""
-    told = MemberFrontier.objects.filter(
-        node_id=node_id, actor=actor, incarnation=incarnation
-    ).first()
     if told is None:
         return ""
     frontiers: Mapping[str, int] = told.frontiers
@@ -138,8 +144,8 @@ def _lacks_what_is_gone(node_id: str, actor: int, incarnation: int) -> str:
 
 
 def _hold_region(name: str, reason: str) -> None:
-    lanes = Lane.objects.filter(destination_kind=DestinationKind.REGION, destination=name)
-    changed = lanes.exclude(state=LaneState.RESYNC).update(
+    link = Lane.objects.filter(destination_kind=DestinationKind.REGION, destination=name)
+    changed = link.exclude(state=LaneState.RESYNC).update(
         state=LaneState.RESYNC,
         last_error=f"needs a new copy: {reason}",
         last_error_at=clock.utcnow(),
