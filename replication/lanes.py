@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from django.db.models import F, Q
@@ -21,6 +22,14 @@ from rs3gw.storage.models import ClockShard
 from rs3gw.storage.services import shard_count
 
 LEASE_SECONDS = 60
+# Whoever drains the lane now loses it: what it saves would be of the old course.
+_AFRESH: dict[str, Any] = {
+    "cursor": 0,
+    "attempts": 0,
+    "next_attempt_at": None,
+    "lease_token": "",
+    "lease_until": None,
+}
 
 
 def ensure_lanes() -> None:
@@ -59,14 +68,14 @@ def _restart_lanes_of_new_disks(peers: Sequence[NodeInfo], existing: Sequence[La
         if lane.peer_actor != actor:
             is_new_disk = lane.peer_actor != 0
             Lane.objects.filter(pk=lane.pk).update(
-                peer_actor=actor, cursor=0 if is_new_disk else F("cursor")
+                peer_actor=actor, **(_AFRESH if is_new_disk else {})
             )
 
 
 def restart_region_lanes(region_name: str) -> None:
     """Let the lanes to a region go over the whole log again: a rule now matches more of it."""
     Lane.objects.filter(destination_kind=DestinationKind.REGION, destination=region_name).update(
-        cursor=0, next_attempt_at=None, attempts=0
+        **_AFRESH
     )
 
 

@@ -1,5 +1,6 @@
 """What replication does when the membership changes."""
 
+from cluster import selectors as cluster_selectors
 from cluster import services as cluster_services
 from cluster.core.node import NodeState
 from cluster.peer.auth import register_scope_secret
@@ -31,5 +32,7 @@ def _produce_frontiers() -> dict[str, int]:
 
 def _consume_frontiers(node_id: str, section: object) -> None:
     """Move the lanes to a member up to what it says it has applied."""
-    if isinstance(section, dict):
+    node = cluster_selectors.member(node_id)
+    # Its own writers are among them: word of a disk that it has no more says nothing.
+    if isinstance(section, dict) and node is not None and str(node.actor) in section:
         lanes.confirm_frontiers(node_id, {int(actor): int(seq) for actor, seq in section.items()})

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from replication.core.applied import AppliedRanges
 from replication.core.events import EventKind
-from replication.core.review import Fate, Known
+from replication.core.review import Brought, Fate, Known, known_by
 from replication.core.stability import Limits, Told, cut, exceeded, may_evict, ranges_of
 from rs3gw.common import hlc
 from rs3gw.storage.core.siblings import Sibling, winner
@@ -41,6 +41,7 @@ class MemberDisk(Disk):
     notice: tuple[int, int] | None = None
     rejoined: int = 0
     gone: set[int] = field(default_factory=set)
+    low: int = 0
     skipped: list[tuple[int, int, int]] = field(default_factory=list)
     quarantine: dict[Dot, tuple[str, str]] = field(default_factory=dict)
     forgotten: int = 0
@@ -75,13 +76,18 @@ class Member(Replica):
 
     def word(self) -> Told:
         """Return what it says of itself."""
-        left = [p for p in range(1, len(self.disk.log) + 1) if p not in self.disk.gone]
-        settled = left[0] - 1 if left else self.disk.seq
         frontiers = {actor: ranges.frontier for actor, ranges in self.disk.applied.items()}
         frontiers[self.actor] = self.disk.seq
         return Told(
-            writers=frozenset({self.actor}), frontiers=frontiers, settled={self.actor: settled}
+            writers=frozenset({self.actor}), frontiers=frontiers, settled={self.actor: self.settled()}
         )
+
+    def settled(self) -> int:
+        """Return up to where its log is empty."""
+        disk = self.disk
+        while disk.low + 1 in disk.gone:
+            disk.low += 1
+        return disk.low
 
     def say(self) -> dict[str, object]:
         """Return what it tells a peer."""
@@ -102,7 +108,7 @@ class Member(Replica):
                 self._know_record(name, record)
         if disk.evicted.get(sender, 2**60) <= said["rejoined"]:
             disk.was_back[sender] = disk.evicted.pop(sender)
-            disk.lanes[sender] = LaneRow()
+            self._begin_lane(sender)
         for name, incarnation in said["evicted"].items():
             if name == self.node_id:
                 self._hear_own(incarnation)
@@ -116,10 +122,15 @@ class Member(Replica):
         if word is not None and record.is_member and is_known and sender not in disk.evicted:
             disk.told[sender] = (record.incarnation, word)
 
+    def _begin_lane(self, name: str) -> None:
+        """Begin a lane anew; an answer that is on its way belongs to the old one."""
+        self.disk.lanes[name] = LaneRow()
+        self.requests = {i: r for i, r in self.requests.items() if r.destination != name}
+
     def _know_record(self, name: str, record: Record) -> None:
         disk = self.disk
         if disk.view[name].actor != record.actor:
-            disk.lanes[name] = LaneRow()
+            self._begin_lane(name)
             disk.told.pop(name, None)
             disk.evicted.pop(name, None)
         if not record.is_member:
@@ -156,9 +167,11 @@ class Member(Replica):
             return
         before = hlc.pack(int((now - TOMBSTONE_AGE_SECONDS) * 1000))
         for place, values in list(self.disk.keys.items()):
+            deleted = {value.version_id for value in values if value.is_tombstone}
             versions = defaultdict(list)
             for value in values:
-                versions[value.version_id].append(value)
+                if value.version_id in deleted:
+                    versions[value.version_id].append(value)
             going = [
                 value
                 for same in versions.values()
@@ -167,7 +180,8 @@ class Member(Replica):
                     lambda s: s.stamp.hlc < before and self.rules.is_settled(found, s),
                 )
             ]
-            self._remove(place, going)
+            if going:
+                self._remove(place, going)
             self.disk.forgotten += len(going)
 
     def _remove(self, place: tuple[str, str], going: list[Sibling]) -> None:
@@ -187,7 +201,8 @@ class Member(Replica):
         passed = min((lane.cursor for lane in lanes), default=len(disk.log))
         waiting = {position for lane in lanes for position in (*lane.retry, *lane.parked)}
         before = hlc.pack(int((now - RETENTION_SECONDS) * 1000))
-        for position, event in enumerate(disk.log[:passed], start=1):
+        for position in range(self.settled() + 1, passed + 1):
+            event = disk.log[position - 1]
             if position not in waiting and event.hlc < before and self.rules.trims(event, stable):
                 disk.gone.add(position)
 
@@ -223,13 +238,13 @@ class Member(Replica):
             return False
         known = told.frontiers.get(self.actor, 0)
         is_skipped = any(low <= known + 1 <= high for _, low, high in self.disk.skipped)
-        return known < self.word().settled[self.actor] and not is_skipped
+        return known < self.settled() and not is_skipped
 
     def evict(self, name: str, incarnation: int) -> None:
         """Stop waiting for a member."""
         if name not in self.disk.evicted:
             self.disk.evicted[name] = incarnation
-            self.disk.lanes[name] = LaneRow()
+            self._begin_lane(name)
             self.disk.told.pop(name, None)
 
     def refuses(self, sender: str) -> bool:
@@ -256,7 +271,9 @@ class Member(Replica):
             joined = [*others, *self.rules.join(same, value).siblings]
             self.disk.keys[place] = tuple(sorted(joined, key=lambda s: s.stamp.order_key()))
 
-    def finish_copy(self, source: "Member", frontiers: dict[int, int], now: float) -> None:
+    def finish_copy(
+        self, asked: list["Member"], frontiers: dict[int, int], now: float
+    ) -> None:
         """Review what only it holds, and become a member."""
         for actor, frontier in frontiers.items():
             if actor != self.actor and frontier:
@@ -265,18 +282,18 @@ class Member(Replica):
         if self.disk.notice is not None:
             incarnation, old = self.disk.notice
             if self.rules.reviews:
-                self._review(source, old, now)
+                self._review(asked, old, now)
             self.disk.rejoined, self.disk.notice = incarnation, None
         self.change(is_member=True)
 
-    def _review(self, source: "Member", old: int, now: float) -> None:
-        """Set aside, drop or write again what the source does not know."""
+    def _review(self, asked: list["Member"], old: int, now: float) -> None:
+        """Set aside, drop or write again what the others do not know."""
         sent: set[int] = set()
         for place, values in list(self.disk.keys.items()):
-            fates = [(value, self._judge(source, place, value, values, old)) for value in values]
+            fates = [(value, self._judge(asked, place, value, values, old)) for value in values]
             for value, fate in fates:
                 dot = (value.stamp.actor, value.stamp.seq)
-                if fate == Fate.SET_ASIDE and not value.is_tombstone:
+                if fate == Fate.SET_ASIDE:
                     self.disk.quarantine[dot] = place
                 if fate == Fate.WRITE_AGAIN:
                     self.write_again(place, value, now)
@@ -285,9 +302,18 @@ class Member(Replica):
             self._remove(place, [v for v, f in fates if f in (Fate.DROP, Fate.SET_ASIDE)])
         self._drop_unsent(old, sent)
 
-    def _judge(self, source, place, value, values, old: int) -> Fate:
+    def knows(self, place: tuple[str, str], value: Sibling) -> Known:
+        """Return what it knows of another node's value."""
         actor, seq = value.stamp.actor, value.stamp.seq
-        theirs = source.disk.keys.get(place, ())
+        held = self.disk.keys.get(place, ())
+        return known_by(
+            has_row=(actor, seq) in {(s.stamp.actor, s.stamp.seq) for s in held},
+            has_version=value.version_id in {s.version_id for s in held},
+            was_applied=self.disk.applied.get(actor, AppliedRanges()).contains(seq),
+        )
+
+    def _judge(self, asked, place, value, values, old: int) -> Fate:
+        actor, seq = value.stamp.actor, value.stamp.seq
         is_own = actor == self.actor
         others = [name for name in self.members() if name != self.node_id]
         shared = min(
@@ -295,21 +321,19 @@ class Member(Replica):
             for name in others
         )
         same = [s for s in values if s.version_id == value.version_id]
-        known = Known(
-            has_row=(actor, seq) in {(s.stamp.actor, s.stamp.seq) for s in theirs},
-            has_version=value.version_id in {s.version_id for s in theirs},
-            was_applied=source.disk.applied.get(actor, AppliedRanges()).contains(seq),
-        )
-        return self.rules.judge(
-            known,
+        known = Known()
+        for other in asked:
+            known = known.along_with(other.knows(place, value))
+        is_shared = actor in {record.actor for record in self.disk.view.values()}
+        brought = Brought(
             is_own=is_own,
             is_old=seq <= old,
-            is_shared=seq <= shared
-            if is_own
-            else actor in {record.actor for record in self.disk.view.values()},
+            is_shared=seq <= shared if is_own else is_shared,
             is_winner=winner(same) is value,
             is_named=value.version_id != "null",
+            is_tombstone=value.is_tombstone,
         )
+        return self.rules.judge(known, brought)
 
     def write_again(self, place: tuple[str, str], value: Sibling, now: float) -> None:
         """Write a value that only this node has as a new change."""

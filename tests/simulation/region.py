@@ -1,5 +1,7 @@
 """A world whose nodes gossip, forget, are evicted, lose disks and join again."""
 
+from collections.abc import Callable
+
 from replication.core.events import ReplicationEvent
 from tests.simulation import workloads
 from tests.simulation.member import Member, MemberDisk, Record
@@ -9,6 +11,7 @@ from tests.simulation.world import World
 GOSSIP_CHANCE = 0.6
 KEEP_UP_SECONDS = 0.5
 PAGE_SECONDS_MAX = 0.3
+REST_SECONDS_MAX = 120.0
 ACTOR_STEP = 1
 
 
@@ -23,6 +26,7 @@ class Region(World):
         self.copying: dict[str, int] = {}
         self.copies = 0
         self.next_actor = 1000 + len(self.nodes)
+        self.lost: set[Dot] = set()
         self.old_logs: list[ReplicationEvent] = []
         self.happened: dict[str, int] = {}
         for name in self.nodes:
@@ -114,7 +118,9 @@ class Region(World):
             )
             return
         del self.copying[name]
-        node.finish_copy(from_node, frontiers, self.wall(name))
+        reached = [other for other in node.members() if self._reaches(name, other)]
+        asked = [self.nodes[other] for other in reached if self.nodes[other].is_at_work()]
+        node.finish_copy(asked, frontiers, self.wall(name))
         self.trace(f"{name} has joined, {len(node.disk.quarantine)} in quarantine")
         self.count("joined")
 
@@ -135,16 +141,15 @@ class Region(World):
         node.change(is_member=node.record().is_member)
 
     def lose_disk(self, name: str) -> None:
-        """Replace the disk of a node whose changes have all arrived, and let it join again."""
+        """Replace the disk of a node while all others are at work, and let it join again."""
         node = self.nodes[name]
         others = [other for other in self.nodes.values() if other is not node]
-        has_delivered = node.is_drained() and all(
-            other.disk.applied.get(node.actor) is not None
-            and other.disk.applied[node.actor].frontier >= node.disk.seq
-            for other in others
-        )
-        if not has_delivered or name in self.down:
+        is_whole = all(other.is_at_work() and not other.disk.evicted for other in others)
+        if name in self.down or not is_whole or not node.is_at_work():
             return
+        for write in self.writes:
+            if write.dot[0] == node.actor and not all(_has(other, write.dot) for other in others):
+                self.lost.add(write.dot)
         self.kill(name)
         self.trace(f"{name} has a new disk")
         self.count("new disk")
@@ -173,14 +178,20 @@ class Region(World):
 
     # --- the end -----------------------------------------------------------------------------
 
-    def rest(self, seconds: float) -> None:
-        """Let the region be quiet for a while."""
+    def rest(self, is_done: Callable[[], bool]) -> None:
+        """Let the region be quiet until something holds, for a bounded time."""
         for name in self.nodes:
             self.skews[name] = 0.0
-        self.run(seconds)
+        deadline = self.now + REST_SECONDS_MAX
+        while self.now < deadline and not is_done():
+            self.run(2.0)
 
 
-def forgetting(region: Region, *, seconds: float = 20.0, rate: float = 6.0) -> None:
+def _has(node: Member, dot: Dot) -> bool:
+    return dot[0] in node.disk.applied and node.disk.applied[dot[0]].contains(dot[1])
+
+
+def forgetting(region: Region, *, seconds: float = 12.0, rate: float = 6.0) -> None:
     """Put and delete objects while nodes are cut off for long, lose disks and join again."""
     workloads.create_photos(region)
     rng = region.rng
