@@ -96,6 +96,8 @@ def apply_batch(batch: Batch, sender: Sender) -> list[ItemResult]:
         if result is not None:
             refused[event.actor, event.seq] = result
     applied, forwarded_shards = commit.run(lambda: _apply_all(accepted, _Scene(batch, sender)))
+    if not sender.is_member():
+        _note_settled(batch)
     for shard in forwarded_shards:
         doorbell.ring(shard)
     results = refused | {(result.actor, result.seq): result for result in applied}
@@ -104,6 +106,14 @@ def apply_batch(batch: Batch, sender: Sender) -> list[ItemResult]:
         for actor, seq, reason in batch.unknown
     ]
     return [*(results[event.actor, event.seq] for event in batch.events), *unknown]
+
+
+def _note_settled(batch: Batch) -> None:
+    """Note up to where a remote region's node has nothing left to send of its own changes."""
+    for actor, seq in batch.through.items():
+        AppliedActor.objects.filter(actor=actor, is_remote=True, settled__lt=seq).update(
+            settled=seq
+        )
 
 
 def _readable_here(event: ReplicationEvent, sender: Sender) -> ReplicationEvent:
@@ -165,7 +175,8 @@ def _apply_all(
         counts[event.actor] += 1
         results.append(replace(_result(event, code), newer=scene.newer.get(_dot(event))))
         shards |= {shard} if shard is not None else set()
-    _save_ranges(ranges, counts)
+    remote = {e.actor for e in events if e.origin_region != settings.RS3GW_REGION}
+    _save_ranges(ranges, counts, remote)
     return results, shards
 
 
@@ -195,7 +206,9 @@ def _load_ranges(actors: set[int]) -> dict[int, AppliedRanges]:
     return {actor: loaded.get(actor, AppliedRanges()) for actor in actors}
 
 
-def _save_ranges(ranges: dict[int, AppliedRanges], counts: dict[int, int]) -> None:
+def _save_ranges(
+    ranges: dict[int, AppliedRanges], counts: dict[int, int], remote: set[int]
+) -> None:
     now = clock.utcnow()
     for actor, applied in ranges.items():
         if not counts[actor]:
@@ -203,6 +216,7 @@ def _save_ranges(ranges: dict[int, AppliedRanges], counts: dict[int, int]) -> No
         state = applied.to_json()
         row, is_new = AppliedActor.objects.get_or_create(actor=actor)
         row.frontier, row.islands = state["frontier"], state["islands"]
+        row.is_remote = row.is_remote or actor in remote
         row.events_applied += counts[actor]
         row.last_applied_at = now
         row.save()

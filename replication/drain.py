@@ -17,7 +17,7 @@ from django.db.models import F
 from cluster import selectors as cluster_selectors
 from cluster import transport as cluster_transport
 from cluster.core.config import ReplicationMode
-from replication import control, entries, lanes, outbox, transport, travel
+from replication import control, entries, lanes, outbox, stability, transport, travel
 from replication.core import lanes as core
 from replication.core.bandwidth import BandwidthTracker
 from replication.core.envelope import ItemResult
@@ -131,7 +131,7 @@ def _skip_confirmed(lane: Lane, client: cluster_transport.PeerClient) -> None:
 def _route(lane: Lane) -> Route | None:
     if lane.destination_kind == DestinationKind.MEMBER:
         node = cluster_selectors.member(lane.destination)
-        if node is None:
+        if node is None or stability.is_rejoining():
             return None
         is_async = default_mode() == ReplicationMode.ASYNCHRONOUS
         head_start = 0.0 if is_async else PUSH_HEAD_START_SECONDS
@@ -247,7 +247,11 @@ def _send(
         return 0, refused
     needed = [body for event in events for body in entries.event_bodies(event)]
     sent_bytes = transport.send_bodies(client, needed)
-    answer = transport.send_batch(client, events, compression=destination.compression)
+    # Only a remote region has gaps that never close: much of this log is not meant for it.
+    settled = stability.own_settled() if destination.secret else None
+    answer = transport.send_batch(
+        client, events, compression=destination.compression, settled=settled
+    )
     return sent_bytes + answer.sent_bytes, answer.results + refused
 
 

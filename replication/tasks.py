@@ -8,7 +8,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from replication import dispatch, drain, lanes, trimming, uploads
+from replication import dispatch, drain, eviction, forgetting, lanes, trimming, uploads
 from replication.anti_entropy import gaps, runs
 from replication.services import uploads as upload_services
 from rs3gw.common import clock
@@ -50,6 +50,8 @@ def sweep(**_: object) -> None:
 )
 def trim_log(**_: object) -> None:
     """Delete what is over: old events that every destination has, uploads that ended elsewhere."""
+    eviction.go_on_joining()
+    trimming.enforce_limits()
     retention = timedelta(seconds=settings.RS3GW_EVENT_RETENTION_SECONDS)
     trimming.trim(before=clock.utcnow() - retention)
     upload_services.settle()
@@ -77,3 +79,23 @@ def _alone(running: threading.Lock, work: Callable[[], object]) -> None:
         work()
     finally:
         running.release()
+
+
+@shared_task(
+    name=dispatch.TASK_FORGET,
+    ignore_result=True,
+    time_limit=600,
+)
+def forget(**_: object) -> None:
+    """Remove deletes that every node has and that nothing can undo any more."""
+    forgetting.forget_tombstones()
+
+
+@shared_task(
+    name=dispatch.TASK_TIDY,
+    ignore_result=True,
+    time_limit=600,
+)
+def tidy(**_: object) -> None:
+    """Remove what piles up beside the objects."""
+    forgetting.tidy()

@@ -101,6 +101,7 @@ def send_batch(
     *,
     compression: str,
     inline: Mapping[str, bytes] | None = None,
+    settled: Mapping[int, int] | None = None,
 ) -> BatchAnswer:
     """Send events in one request and return what became of them.
 
@@ -109,6 +110,7 @@ def send_batch(
         events: At most 500, in log order.
         compression: `identity` or `zstd`.
         inline: Small bodies that the caller has at hand; the others are read from the database.
+        settled: For a remote region: up to where this node has nothing left to send.
 
     Raises:
         PeerError: The peer did not take the batch; nothing is known of its events.
@@ -120,6 +122,7 @@ def send_batch(
         cluster_id=conf.cluster_id(),
         events=tuple(events),
         inline_bodies=bodies,
+        through=dict(settled or {}),
         bucket_records=bucket_records({event.bucket_incarnation for event in events}),
     )
     data = encode_batch(batch, compression=compression)

@@ -15,9 +15,11 @@ from cluster.services.receive import (
     receive_leave,
 )
 from cluster.services.registry import gossip_sections, on_joining, on_leaving
+from cluster.services.table import REMOVED_WHILE_AWAY
 from cluster.services.ticks import gossip_tick, heartbeat_tick
 
 __all__ = [
+    "REMOVED_WHILE_AWAY",
     "ClusterConflict",
     "Node",
     "NodeTaken",

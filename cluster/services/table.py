@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 ATTEMPTS_MAX = 5
 TRANSITIONS_MAX = 10_000
 REASON_CHARS_MAX = 255
+REMOVED_WHILE_AWAY = "was removed while away"
 LAST_SEEN_STALE_INTERVALS = 1.5
 # Label of a node that an operator removed although no majority could be reached.
 FORCED = "forced"
@@ -306,7 +307,7 @@ def _answer_rumour(heard: MemberRecord) -> None:
         )
     lifecycle, is_member, reason = Lifecycle(row.state), row.is_member, "set a rumour right"
     if refutation.must_rejoin:
-        lifecycle, is_member, reason = Lifecycle.STARTING, False, "was removed while away"
+        lifecycle, is_member, reason = Lifecycle.STARTING, False, REMOVED_WHILE_AWAY
     change_own(
         lifecycle, is_member=is_member, reason=reason, incarnation_min=refutation.incarnation
     )

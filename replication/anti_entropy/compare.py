@@ -121,6 +121,11 @@ def compare_with(
     return report
 
 
+def _pause() -> None:
+    """Let what is on its way arrive before the second look."""
+    clock.sleep(SECOND_LOOK_SECONDS)
+
+
 def _ask(client: transport.PeerClient, question: Mapping[str, object]) -> Any:
     response = client.request(
         "POST",
@@ -136,7 +141,7 @@ def _compare_control(
 ) -> None:
     if theirs["control"] == scan.control_root(through):
         return
-    clock.sleep(SECOND_LOOK_SECONDS)
+    _pause()
     theirs = _ask(client, {"through": through, "bucket": CONTROL})
     if theirs["control"] == scan.control_root(through):
         return
@@ -166,7 +171,7 @@ def _compare_bucket(
     first = _differences(client, bucket, leaves, through)
     if not first:
         return
-    clock.sleep(SECOND_LOOK_SECONDS)
+    _pause()
     again = sorted({core.leaf_of(difference.key) for difference in first})
     stayed = {difference.key: difference for difference in first}
     found = [

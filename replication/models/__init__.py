@@ -14,9 +14,19 @@ from replication.models.log import (
 )
 from replication.models.region import RegionKind, ReplicationRegion
 from replication.models.register import Register, RegisterRevision
+from replication.models.stability import (
+    BucketFarewell,
+    Eviction,
+    MemberFrontier,
+    QuarantinedVersion,
+    QuarantineOutcome,
+    SkippedEvent,
+    UpkeepCount,
+)
 
 __all__ = [
     "AppliedActor",
+    "BucketFarewell",
     "BucketReplicationConfig",
     "Comparison",
     "ComparisonState",
@@ -24,11 +34,17 @@ __all__ = [
     "Delivery",
     "DeliveryState",
     "DestinationKind",
+    "Eviction",
     "Lane",
     "LaneState",
+    "MemberFrontier",
+    "QuarantineOutcome",
+    "QuarantinedVersion",
     "RegionKind",
     "Register",
     "RegisterRevision",
     "ReplicationEventRecord",
     "ReplicationRegion",
+    "SkippedEvent",
+    "UpkeepCount",
 ]

@@ -8,6 +8,7 @@ urlpatterns = [
     path("events", views.events),
     path("frontier", views.frontier),
     path("entries", views.entries),
+    path("entries/known", views.entries_known),
     path("registers", views.registers),
     path("blobs/wanted", views.blobs_wanted),
     path("blob/<str:sha256>", views.blob),

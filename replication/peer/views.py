@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
@@ -10,7 +11,7 @@ from django.http.response import HttpResponseBase
 
 from cluster import selectors as cluster_selectors
 from cluster.peer.auth import signed
-from replication import applier, backfill, bodies, selectors
+from replication import applier, backfill, bodies, review, selectors, stability
 from replication.core.envelope import MalformedBatch, decode_batch, encode_results
 from replication.peer.anti_entropy import give_or_take_entries
 from replication.transport import MEMBERS_HEADER
@@ -47,6 +48,10 @@ def events(request: HttpRequest) -> HttpResponse:
     except MalformedBatch as error:
         return _problem(400, "MalformedBatch", str(error))
     sender = sender_of(request)
+    if sender.is_member() and stability.is_outdated(sender.node_id):
+        return _problem(
+            421, "JoinAgain", f"{sender.node_id} was evicted or removed: it has to join again."
+        )
     results = applier.apply_batch(batch, sender)
     response = HttpResponse(encode_results(results), content_type="application/json")
     if sender.is_member():
@@ -137,6 +142,17 @@ def entries(request: HttpRequest) -> HttpResponse:
         backfill.encode_page(int(after) if after.isdigit() else 0),
         content_type="application/octet-stream",
     )
+
+
+@signed(body="hash", scopes=("cluster",))
+def entries_known(request: HttpRequest) -> HttpResponse:
+    """Answer which of the named versions this node has a row of, live or deleted."""
+    try:
+        named = json.loads(request.peer_body)["keys"]  # type: ignore[attr-defined]
+        keys = [(str(UUID(incarnation)), str(key), str(v)) for incarnation, key, v in named]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _problem(400, "MalformedRequest", "Send {'keys': [[incarnation, key, version]]}.")
+    return JsonResponse({"known": review.are_known(keys)})
 
 
 @signed(body="hash", scopes=("cluster",))

@@ -39,6 +39,11 @@ from replication.services.objects import (
     put_object,
     set_attribute,
 )
+from replication.services.quarantine import (
+    accept_quarantined,
+    discard_quarantined,
+    evict_member,
+)
 from replication.services.reads import preflight, prepare_condition, prepare_read
 from replication.services.uploads import (
     Completion,
@@ -65,6 +70,9 @@ __all__ = [
     "save_consistency",
     "wait_for",
     "write_mode",
+    "accept_quarantined",
+    "discard_quarantined",
+    "evict_member",
     "Completion",
     "Deleted",
     "NewUpload",

@@ -5,7 +5,7 @@ tells the other nodes; `rs3gw.storage.commit` makes both durable at once.
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from uuid import UUID
@@ -56,6 +56,10 @@ class Merged:
     outcome: Outcome
     is_conflict: bool = False
     newer: Newer | None = None
+
+
+# Picks some of the values of one version.
+Choose = Callable[[Sequence[Sibling]], Sequence[Sibling]]
 
 
 def init_clock() -> None:
@@ -255,7 +259,32 @@ def purge_versions(bucket: Bucket, seen: VectorClock) -> None:
     found = list(covered.values_list("pk", "key"))
     rows.delete_versions([row_id for row_id, _ in found])
     for key in {key for _, key in found}:
-        siblings = rows.read_siblings(bucket.pk, key)
-        best = latest(siblings)
-        for sibling in siblings:
+        _show_latest(bucket.pk, key)
+
+
+def forget_values(
+    bucket_id: int,
+    key: str,
+    version_id: str,
+    choose: Callable[[Sequence[Sibling]], Sequence[Sibling]],
+) -> int:
+    """Remove from a key what `choose` picks of one version's values; return how many.
+
+    Runs inside the caller's transaction, which keeps writers of the key out until it ends.
+    """
+    bucket_name = Bucket.objects.values_list("name", flat=True).get(pk=bucket_id)
+    observe_clock(shard_of(bucket_name, key), 0)
+    same = [s for s in rows.read_siblings(bucket_id, key) if s.version_id == version_id]
+    chosen = [_row_id(sibling) for sibling in choose(same)]
+    rows.delete_versions(chosen)
+    if chosen:
+        _show_latest(bucket_id, key)
+    return len(chosen)
+
+
+def _show_latest(bucket_id: int, key: str) -> None:
+    siblings = rows.read_siblings(bucket_id, key)
+    best = latest(siblings)
+    for sibling in siblings:
+        if _is_latest(sibling) != (sibling is best):
             rows.set_latest(_row_id(sibling), is_latest=sibling is best)
