@@ -186,8 +186,16 @@ def record_of(row: Node) -> MemberRecord:
     )
 
 
-def own_facts(lifecycle: Lifecycle, *, is_member: bool) -> Facts:
-    """Return what this node says of itself at a point of its life."""
+def own_facts(
+    lifecycle: Lifecycle, *, is_member: bool, labels: Mapping[str, str] | None = None
+) -> Facts:
+    """Return what this node says of itself at a point of its life.
+
+    Args:
+        lifecycle: That point.
+        is_member: Whether it counts as a member.
+        labels: What it adds to its configured metadata, such as that it is stopping.
+    """
     s3_url = conf.s3_url()
     return Facts(
         region=settings.RS3GW_REGION,
@@ -198,7 +206,7 @@ def own_facts(lifecycle: Lifecycle, *, is_member: bool) -> Facts:
         version=settings.RS3GW_VERSION,
         s3_url=s3_url,
         admin_url=f"{s3_url}/admin/",
-        metadata=conf.metadata(),
+        metadata={**conf.metadata(), **(labels or {})},
     )
 
 

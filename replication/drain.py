@@ -34,7 +34,7 @@ from replication.models import (
     ReplicationRegion,
 )
 from replication.outbox import LogEntry
-from rs3gw.common import clock, hlc, identity
+from rs3gw.common import clock, hlc, identity, stopping
 from rs3gw.common.errors import SealError
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,9 @@ def drain(lane_id: int) -> int:
             lanes.release(lane)
         delivered += count
         # A change committed while the lane was held rang for nobody: look once more.
-        if not wants_more or lane_id not in lanes.due_lane_ids([lane.shard]):
+        if not wants_more or stopping.is_stopping():
+            return delivered
+        if lane_id not in lanes.due_lane_ids([lane.shard]):
             return delivered
 
 
@@ -106,7 +108,7 @@ def _drain_held(lane: Lane) -> tuple[int, bool]:
         client = transport.reachable_client(route.destination)
         _skip_confirmed(lane, client)
         tracker = BandwidthTracker()
-        while clock.monotonic() < deadline:
+        while clock.monotonic() < deadline and not stopping.is_stopping():
             count, is_done = _send_one_batch(lane, route, client, tracker)
             delivered += count
             if is_done:

@@ -6,6 +6,7 @@ from cluster.peer.auth import register_scope_secret
 from cluster.signals import node_state_changed
 from replication import backfill, control, drain, lanes, selectors
 from replication.peer.views import PAIR_PREFIX
+from replication.pusher import pusher
 
 
 def connect() -> None:
@@ -21,6 +22,7 @@ def _on_node_state_changed(*, node_id: str = "", new: str = "", **_: object) -> 
     lanes.ensure_lanes()
     if new == NodeState.ACTIVE:
         lanes.wake_lanes(node_id)
+        pusher.peer(node_id).forgive()
 
 
 def _produce_frontiers() -> dict[str, int]:

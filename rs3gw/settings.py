@@ -48,6 +48,7 @@ if bool(RS3GW_TLS_CERT) != bool(RS3GW_TLS_KEY):
 RS3GW_REGION = envstr("RS3GW_REGION", "us-east-1", pattern=_NAME, allowed=_NAME_ALLOWED)
 RS3GW_S3_DOMAIN = envstr("RS3GW_S3_DOMAIN")
 RS3GW_PUBLIC_URL = envstr("RS3GW_PUBLIC_URL", pattern=r"https?://\S+")
+RS3GW_DRAIN_SECONDS = envduration("RS3GW_DRAIN_SECONDS", 3, minimum=0, maximum=300)
 RS3GW_HTTP_THREADS = envint("RS3GW_HTTP_THREADS", 32, minimum=2, maximum=512)
 RS3GW_PEER_THREADS = envint("RS3GW_PEER_THREADS", 16, minimum=2, maximum=512)
 RS3GW_CONNECTIONS_MAX = envint("RS3GW_CONNECTIONS_MAX", 1000, minimum=10, maximum=60_000)

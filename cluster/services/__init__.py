@@ -7,7 +7,7 @@ and `gossip_sections` lets further news travel with the gossip.
 
 from cluster.services.errors import ClusterConflict, NodeTaken
 from cluster.services.facade import Node
-from cluster.services.life import join, leave, remove, start
+from cluster.services.life import join, leave, remove, say_stopping, start
 from cluster.services.receive import (
     receive_gossip,
     receive_heartbeat,
@@ -33,5 +33,6 @@ __all__ = [
     "receive_join",
     "receive_leave",
     "remove",
+    "say_stopping",
     "start",
 ]

@@ -10,7 +10,15 @@ from cluster import conf, selectors
 from cluster.core.discovery import Situation, Step, copy_sources, next_step
 from cluster.core.gossip import GossipMessage
 from cluster.core.membership import MalformedMessage, MemberRecord, Status, records_from_json
-from cluster.core.node import Lifecycle, Liveness, NodeInfo
+from cluster.core.node import (
+    LABEL_COUNTED,
+    LABEL_SET,
+    LABEL_STOPPING,
+    Lifecycle,
+    Liveness,
+    NodeInfo,
+)
+from cluster.models import Node
 from cluster.selectors import Snapshot
 from cluster.services import registry, table
 from cluster.services.errors import ClusterConflict
@@ -43,7 +51,9 @@ def start() -> NodeInfo:
     else:
         has_same_disk = row.actor == identity.load().actor
         stays = row.is_member and has_same_disk and row.state != Lifecycle.LEFT
-        table.change_own(Lifecycle.STARTING, is_member=stays, reason="started")
+        table.change_own(
+            Lifecycle.STARTING, is_member=stays, reason="started", labels=_own_labels(row)
+        )
     now = selectors.read()
     if not other_seeds(now) and len(now.members) == 1:
         table.change_own(Lifecycle.ACTIVE, is_member=True, reason="has nobody to find")
@@ -56,6 +66,25 @@ def _start_alone(*, is_known: bool) -> None:
         return
     table.change_own(Lifecycle.STARTING, is_member=True, reason="started")
     table.change_own(Lifecycle.ACTIVE, is_member=True, reason="the cluster is switched off")
+
+
+def say_stopping() -> None:
+    """Tell the other nodes that this process stops in a moment, so that they count without it."""
+    row = table.own_row()
+    if not conf.is_enabled() or row is None or row.state == Lifecycle.LEFT:
+        return
+    table.change_own(
+        Lifecycle(row.state),
+        is_member=row.is_member,
+        reason="is stopping",
+        labels={**_own_labels(row), LABEL_STOPPING: LABEL_SET},
+    )
+    announce()
+
+
+def _own_labels(row: Node) -> dict[str, str]:
+    """Return what a node adds to its metadata after a start: whether it is still owed a count."""
+    return {LABEL_COUNTED: LABEL_SET} if LABEL_COUNTED in row.metadata else {}
 
 
 def join() -> NodeInfo:

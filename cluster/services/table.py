@@ -22,7 +22,13 @@ from cluster.core.membership import (
     merge_records,
     refute,
 )
-from cluster.core.node import Lifecycle, Liveness, can_become
+from cluster.core.node import (
+    LABEL_COUNTED,
+    LABEL_STOPPING,
+    Lifecycle,
+    Liveness,
+    can_become,
+)
 from cluster.models import Node, NodeTransition, SeedContact
 from cluster.services.errors import ClusterConflict
 from cluster.signals import node_state_changed
@@ -253,7 +259,12 @@ def create_own(lifecycle: Lifecycle, *, is_member: bool) -> Node:
 
 
 def change_own(
-    lifecycle: Lifecycle, *, is_member: bool, reason: str, incarnation_min: int = 0
+    lifecycle: Lifecycle,
+    *,
+    is_member: bool,
+    reason: str,
+    incarnation_min: int = 0,
+    labels: Mapping[str, str] | None = None,
 ) -> Node:
     """Take a step of this node's own life under a new incarnation.
 
@@ -262,6 +273,7 @@ def change_own(
         is_member: Whether it counts as a member from now on.
         reason: Why, for the history.
         incarnation_min: The new incarnation is at least this.
+        labels: What it adds to its metadata; by default what still holds of what it had added.
 
     Raises:
         ClusterConflict: There is no such step from where it is.
@@ -277,12 +289,22 @@ def change_own(
             node_id=row.node_id,
             incarnation=max(row.incarnation + 1, incarnation_min),
             status=Status.LEFT if has_left else Status.ALIVE,
-            facts=selectors.own_facts(lifecycle, is_member=is_member),
+            facts=selectors.own_facts(
+                lifecycle,
+                is_member=is_member,
+                labels=_labels_kept(row, is_member=is_member) if labels is None else labels,
+            ),
         )
         fields = {**_fields(record), "is_self": True, "last_seen": clock.utcnow()}
         if change(row, fields, reason=reason):
             return row
     raise ClusterConflict("This node's record is being changed by someone else; try again.")
+
+
+def _labels_kept(row: Node, *, is_member: bool) -> dict[str, str]:
+    """Return this node's own labels that hold through a step: active, nobody is owed a count."""
+    wanted = [LABEL_STOPPING] if is_member else [LABEL_STOPPING, LABEL_COUNTED]
+    return {name: row.metadata[name] for name in wanted if name in row.metadata}
 
 
 def _answer_rumour(heard: MemberRecord) -> None:

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from cluster import selectors as cluster
 from cluster.core.node import NodeState
+from rs3gw.common import stopping
 from rs3gw.common.identity import IdentityError
 from rs3gw.console import metrics
 
@@ -40,6 +41,8 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 
 def _why_not_ready() -> str:
+    if stopping.is_stopping():
+        return "stopping"
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

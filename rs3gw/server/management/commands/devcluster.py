@@ -142,11 +142,11 @@ class Command(BaseCommand):
 
     def _restart(self, directory: Path, options: dict[str, Any]) -> None:
         state = load(directory)
-        nodes = self._chosen(state, options)
-        for node in nodes:
+        # One after the other, so that the others answer meanwhile.
+        for node in self._chosen(state, options):
             control.stop_node(node, gracefully=True)
             node["pids"] = {}
-        control.prepare_databases(state, directory)
-        control.start_nodes(state, directory, nodes)
-        control.wait_ready(state, nodes)
-        save(directory, state)
+            control.prepare_databases(state, directory)
+            control.start_nodes(state, directory, [node])
+            control.wait_ready(state, [node])
+            save(directory, state)
