@@ -66,6 +66,26 @@ class NodeTransition(models.Model):
         return f"{self.old or 'unknown'} to {self.new}"
 
 
+class RemovedNode(models.Model):
+    """A node that was removed under the writer id it had; kept for ever, gossiped to all."""
+
+    node_id = models.CharField("node", max_length=63)
+    actor = models.BigIntegerField("writer id")
+    epoch = models.BigIntegerField(help_text="Membership epoch that the removal began.")
+    removed_by = models.CharField(max_length=255, blank=True)
+    removed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-epoch"]
+        verbose_name = "removed node"
+        constraints = [
+            models.UniqueConstraint(fields=["node_id", "actor"], name="cluster_removed_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} (epoch {self.epoch})"
+
+
 class SeedContact(models.Model):
     """Which node answered at a configured seed address; it may advertise another one."""
 

@@ -15,7 +15,8 @@ from cluster.core import health as core_health
 from cluster.core.health import ClusterHealth
 from cluster.core.membership import Facts, MemberRecord, Membership, Status
 from cluster.core.node import Lifecycle, Liveness, NodeInfo, project
-from cluster.models import Node, NodeTransition, SeedContact
+from cluster.core.removal import Removal, Removals
+from cluster.models import Node, NodeTransition, RemovedNode, SeedContact
 from rs3gw.common import clock, identity
 
 SNAPSHOT_SECONDS = 0.5
@@ -31,8 +32,32 @@ class Snapshot:
     routable: tuple[NodeInfo, ...]
     quorum_size: int
     table: Membership
+    removals: Removals
     rows: Mapping[str, Node]
     read_at: float
+
+    @property
+    def own_removal(self) -> Removal | None:
+        """How this node was removed under its present writer id; None when it was not."""
+        return self.removals.find(self.own.node_id, self.own.actor)
+
+    @property
+    def closed_because(self) -> str:
+        """Why this node takes no writes now, "" when it does."""
+        own, removal = self.own, self.own_removal
+        if removal is not None:
+            return (
+                f"{own.node_id} was removed from the cluster by {removal.removed_by} (epoch "
+                f"{removal.epoch}) while it was away. It keeps its data and takes no writes. "
+                "`manage.py join` on it makes it a member again. Nothing was stored."
+            )
+        on_the_way = own.lifecycle in {Lifecycle.STARTING, Lifecycle.JOINING}
+        if own.is_member and on_the_way and len(self.members) > 1:
+            return (
+                f"{own.node_id} has just started and still asks the other nodes whether it "
+                "holds all that it had written. Nothing was stored. Retry in a moment."
+            )
+        return ""
 
 
 class _Cache:
@@ -134,6 +159,21 @@ def is_quorum_available() -> bool:
     return core_health.quorum_available(now.quorum_size, len(now.routable))
 
 
+def closed_because() -> str:
+    """Return why this node takes no writes now, "" when it does."""
+    return snapshot().closed_because
+
+
+def own_removal() -> Removal | None:
+    """Return how this node was removed under its present writer id; None when it was not."""
+    return snapshot().own_removal
+
+
+def removals() -> Removals:
+    """Return who was removed, under which writer id, and with that the membership epoch."""
+    return snapshot().removals
+
+
 def transitions(node_id: str, limit: int = 50) -> list[NodeTransition]:
     """Return the latest changes of a node's state, newest first."""
     found = NodeTransition.objects.filter(node__node_id=node_id).select_related("node")
@@ -186,6 +226,17 @@ def record_of(row: Node) -> MemberRecord:
     )
 
 
+def removal_of(row: RemovedNode) -> Removal:
+    """Return a row as a value."""
+    return Removal(
+        node_id=row.node_id,
+        actor=row.actor,
+        epoch=row.epoch,
+        removed_by=row.removed_by,
+        at_ms=int(row.removed_at.timestamp() * 1000),
+    )
+
+
 def own_facts(
     lifecycle: Lifecycle, *, is_member: bool, labels: Mapping[str, str] | None = None
 ) -> Facts:
@@ -211,6 +262,7 @@ def own_facts(
 
 
 def _read(now: float) -> Snapshot:
+    identity.refresh()
     rows = {row.node_id: row for row in Node.objects.all()}
     own = _own_info(rows.get(identity.load().node_id))
     others: list[NodeInfo] = []
@@ -221,14 +273,17 @@ def _read(now: float) -> Snapshot:
             if row.node_id != own.node_id and row.state != Lifecycle.LEFT
         ]
     present = tuple(sorted([own, *others], key=lambda node: node.node_id))
+    removed = Removals(map(removal_of, RemovedNode.objects.all()))
+    conf.epoch.known = removed.epoch
     registered_now = tuple(n for n in present if n.is_member and n.lifecycle != Lifecycle.LEFT)
     return Snapshot(
         own=own,
         members=present,
         registered=registered_now,
         routable=tuple(node for node in registered_now if node.is_routable),
-        quorum_size=_quorum_size(own, registered_now, rows),
+        quorum_size=_quorum_size(own, [n for n in present if n.is_counted], rows),
         table=Membership(record_of(row) for row in rows.values()),
+        removals=removed,
         rows=rows,
         read_at=now,
     )

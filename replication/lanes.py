@@ -43,6 +43,9 @@ def ensure_lanes() -> None:
             if (kind, name, shard) not in existing:
                 Lane.objects.get_or_create(destination_kind=kind, destination=name, shard=shard)
     _restart_lanes_of_new_disks(peers, list(existing.values()))
+    if cluster_selectors.own_removal() is not None:
+        # It knows no members now, and goes on where it stopped when it has joined again.
+        return
     member_ids = {node.node_id for node in peers}
     for (kind, name, _), lane in existing.items():
         if kind == DestinationKind.MEMBER and name not in member_ids:

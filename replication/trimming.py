@@ -9,6 +9,7 @@ from datetime import datetime
 
 from django.db.models import Min
 
+from cluster import selectors as cluster_selectors
 from replication.models import Delivery, DeliveryState, Lane, ReplicationEventRecord
 from rs3gw.storage import commit
 
@@ -17,7 +18,13 @@ OPEN_STATES = (DeliveryState.RETRY, DeliveryState.PARKED)
 
 
 def trim(*, before: datetime) -> int:
-    """Delete delivered events created before `before`; return how many."""
+    """Delete delivered events created before `before`; return how many.
+
+    A node that was removed deletes nothing: it has no lanes to ask, and what it still holds may
+    be sent when it has joined again.
+    """
+    if cluster_selectors.own_removal() is not None:
+        return 0
     cursors = dict(
         Lane.objects.values("shard").annotate(least=Min("cursor")).values_list("shard", "least")
     )

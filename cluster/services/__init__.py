@@ -7,20 +7,27 @@ and `gossip_sections` lets further news travel with the gossip.
 
 from cluster.services.errors import ClusterConflict, NodeTaken
 from cluster.services.facade import Node
-from cluster.services.life import join, leave, remove, say_stopping, start
+from cluster.services.life import begin_again, join, leave, remove, say_stopping, start
 from cluster.services.receive import (
     receive_gossip,
     receive_heartbeat,
     receive_join,
     receive_leave,
 )
-from cluster.services.registry import gossip_sections, on_joining, on_leaving
+from cluster.services.registry import (
+    gossip_sections,
+    on_joining,
+    on_leaving,
+    on_renewing,
+    on_returning,
+)
 from cluster.services.ticks import gossip_tick, heartbeat_tick
 
 __all__ = [
     "ClusterConflict",
     "Node",
     "NodeTaken",
+    "begin_again",
     "gossip_sections",
     "gossip_tick",
     "heartbeat_tick",
@@ -28,6 +35,8 @@ __all__ = [
     "leave",
     "on_joining",
     "on_leaving",
+    "on_renewing",
+    "on_returning",
     "receive_gossip",
     "receive_heartbeat",
     "receive_join",

@@ -20,7 +20,7 @@ from cluster.core.node import (
 )
 from cluster.models import Node
 from cluster.selectors import Snapshot
-from cluster.services import registry, table
+from cluster.services import fencing, registry, table
 from cluster.services.errors import ClusterConflict
 from cluster.services.observer import Observer, observer
 from cluster.transport import PeerError
@@ -46,14 +46,15 @@ def start() -> NodeInfo:
     if not conf.is_enabled():
         _start_alone(is_known=row is not None)
         return selectors.read().own
+    if fencing.fence():
+        return selectors.read().own
     if row is None:
         table.create_own(Lifecycle.STARTING, is_member=False)
     else:
         has_same_disk = row.actor == identity.load().actor
         stays = row.is_member and has_same_disk and row.state != Lifecycle.LEFT
-        table.change_own(
-            Lifecycle.STARTING, is_member=stays, reason="started", labels=_own_labels(row)
-        )
+        labels = _own_labels(row, is_member=stays)
+        table.change_own(Lifecycle.STARTING, is_member=stays, reason="started", labels=labels)
     now = selectors.read()
     if not other_seeds(now) and len(now.members) == 1:
         table.change_own(Lifecycle.ACTIVE, is_member=True, reason="has nobody to find")
@@ -77,14 +78,16 @@ def say_stopping() -> None:
         Lifecycle(row.state),
         is_member=row.is_member,
         reason="is stopping",
-        labels={**_own_labels(row), LABEL_STOPPING: LABEL_SET},
+        labels={**_own_labels(row, is_member=row.is_member), LABEL_STOPPING: LABEL_SET},
     )
     announce()
 
 
-def _own_labels(row: Node) -> dict[str, str]:
-    """Return what a node adds to its metadata after a start: whether it is still owed a count."""
-    return {LABEL_COUNTED: LABEL_SET} if LABEL_COUNTED in row.metadata else {}
+def _own_labels(row: Node, *, is_member: bool) -> dict[str, str]:
+    """Return what a node adds to its metadata: that a majority is still counted over it."""
+    was_counted = row.is_member or LABEL_COUNTED in row.metadata
+    is_owed = was_counted and not is_member and row.state != Lifecycle.LEFT
+    return {LABEL_COUNTED: LABEL_SET} if is_owed else {}
 
 
 def join() -> NodeInfo:
@@ -96,9 +99,19 @@ def join() -> NodeInfo:
         ClusterConflict: The cluster is switched off, or this node is just leaving.
     """
     _require_enabled()
-    if table.own_row() is None:
+    row = table.own_row()
+    if row is None:
         return start()
-    table.change_own(Lifecycle.STARTING, is_member=False, reason="told to join")
+    reason = "told to join"
+    if selectors.read().own_removal is not None:
+        fencing.fence()
+        reason = "told to join, with a new writer id"
+        for renew in registry.on_renewing:
+            renew()
+        if identity.load().actor == row.actor:
+            raise ClusterConflict("This node was removed, and nothing gives it a new writer id.")
+    labels = _own_labels(row, is_member=False)
+    table.change_own(Lifecycle.STARTING, is_member=False, reason=reason, labels=labels)
     return selectors.read().own
 
 
@@ -127,12 +140,16 @@ def _advance_once(mind: Observer, now: Snapshot) -> bool:
             has_seeds=bool(other_seeds(now)),
             has_met_seed=mind.has_met_seed,
             has_tried=mind.has_tried,
+            has_compared=mind.has_compared,
             has_copied=mind.has_copied,
             peers=peers,
         )
     )
     if step == Step.CONTACT_SEEDS:
         return _contact_seeds(mind, now)
+    if step == Step.COMPARE:
+        _compare(mind, peers)
+        return True
     if step == Step.JOIN:
         table.change_own(Lifecycle.JOINING, is_member=own.is_member, reason="met the region")
         return True
@@ -183,6 +200,33 @@ def _records_in(answer: object) -> tuple[MemberRecord, ...]:
     if not isinstance(answer, dict) or not isinstance(answer.get("node_id"), str):
         raise MalformedMessage
     return records_from_json(answer.get("records"))
+
+
+def _compare(mind: Observer, peers: tuple[NodeInfo, ...]) -> None:
+    """Ask the others whether this node still holds what it wrote; begin again when it does not."""
+    if any(is_behind(peers) for is_behind in registry.on_returning):
+        begin_again()
+    mind.has_compared = True
+
+
+def begin_again() -> None:
+    """Take part as with a new disk, because this node holds less than it had written.
+
+    Its writer id is given up: numbers that it would use again stand for other changes at its
+    peers. It copies what the region holds, its own lost changes among it, before it is active.
+    """
+    row = table.own_row()
+    if row is None or row.state == Lifecycle.LEFT:
+        return
+    logger.error("an old copy of this node's data was put back: it joins as with a new disk")
+    for renew in registry.on_renewing:
+        renew()
+    table.change_own(
+        Lifecycle.STARTING,
+        is_member=False,
+        reason="an old copy of its data was put back",
+        labels={LABEL_COUNTED: LABEL_SET},
+    )
 
 
 def _start_copying(mind: Observer, peers: tuple[NodeInfo, ...]) -> None:
@@ -241,13 +285,14 @@ def leave() -> list[str]:
     return [peers[address] for address in told]
 
 
-def remove(node_id: str, *, is_forced: bool = False) -> None:
-    """Remove a node that failed and will not come back; if it does, it has to join again.
+def remove(node_id: str, *, is_forced: bool = False, removed_by: str = "") -> None:
+    """Remove a node that failed and will not come back; if it does, it is refused until it joins.
 
     Args:
         node_id: Which.
         is_forced: Do it also where this node reaches no majority, so that it cannot know
             whether the others still hear the node.
+        removed_by: Name of who asked for it, for the history.
 
     Raises:
         ClusterConflict: The node is unknown, this one, or alive; or there is no majority.
@@ -269,7 +314,7 @@ def remove(node_id: str, *, is_forced: bool = False) -> None:
             "Less than half of the members can be reached, so the others may still hear "
             f"{node_id}. Force it if you know that they are gone too."
         )
-    if not table.remove_row(row, reason="removed by an operator"):
+    if not fencing.remove(row, removed_by=removed_by):
         raise ClusterConflict(f"{node_id} has changed just now; look again.")
     announce(node_id)
 
@@ -286,7 +331,8 @@ def announce(node_id: str = "") -> None:
     now = selectors.read()
     record = now.table.get(node_id or now.own.node_id)
     assert record is not None
-    message = GossipMessage(incarnation=now.own.incarnation, records=(record,))
+    sections = {fencing.SECTION: fencing.produce()} if len(now.removals) else {}
+    message = GossipMessage(incarnation=now.own.incarnation, records=(record,), sections=sections)
     addresses = [n.address for n in now.members if not n.is_self]
     _post(PATH_GOSSIP, dict.fromkeys(addresses, message.to_json()))
 

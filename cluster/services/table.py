@@ -24,11 +24,13 @@ from cluster.core.membership import (
 )
 from cluster.core.node import (
     LABEL_COUNTED,
+    LABEL_SET,
     LABEL_STOPPING,
     Lifecycle,
     Liveness,
     can_become,
 )
+from cluster.core.removal import Removal
 from cluster.models import Node, NodeTransition, SeedContact
 from cluster.services.errors import ClusterConflict
 from cluster.signals import node_state_changed
@@ -323,10 +325,44 @@ def _answer_rumour(heard: MemberRecord) -> None:
         )
     lifecycle, is_member, reason = Lifecycle(row.state), row.is_member, "set a rumour right"
     if refutation.must_rejoin:
-        lifecycle, is_member, reason = Lifecycle.STARTING, False, "was removed while away"
+        removal = selectors.read().own_removal
+        if removal is not None:
+            leave_as_removed(removal)
+            return
+        # It had left by its own word, which a restored database has forgotten.
+        lifecycle, is_member, reason = Lifecycle.STARTING, False, "had left, and joins again"
     change_own(
-        lifecycle, is_member=is_member, reason=reason, incarnation_min=refutation.incarnation
+        lifecycle,
+        is_member=is_member,
+        reason=reason,
+        incarnation_min=refutation.incarnation,
+        labels=_labels_kept(row, is_member=is_member) | _labels_due(row, heard),
     )
+
+
+def _labels_due(row: Node, heard: MemberRecord) -> dict[str, str]:
+    """Return the label of a node that was a member with another disk, which it hears of now."""
+    was_counted = heard.facts.is_member or LABEL_COUNTED in heard.facts.metadata
+    is_other_disk = heard.facts.actor != row.actor and heard.status != Status.LEFT
+    return {LABEL_COUNTED: LABEL_SET} if was_counted and is_other_disk and not row.is_member else {}
+
+
+def leave_as_removed(removal: Removal) -> bool:
+    """Mark this node as one that has left because others removed it; return whether it was in."""
+    for _ in range(ATTEMPTS_MAX):
+        row = own_row()
+        if row is None or row.actor != removal.actor or row.state == Lifecycle.LEFT:
+            return False
+        record = MemberRecord(
+            node_id=row.node_id,
+            incarnation=row.incarnation + 1,
+            status=Status.LEFT,
+            facts=selectors.own_facts(Lifecycle.LEFT, is_member=False),
+        )
+        reason = f"was removed by {removal.removed_by}, epoch {removal.epoch}"
+        if change(row, {**_fields(record), "is_self": True}, reason=reason):
+            return True
+    return False
 
 
 def remove_row(row: Node, *, reason: str) -> bool:

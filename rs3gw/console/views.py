@@ -46,12 +46,14 @@ def _why_not_ready() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        state = cluster.self_info().state
+        now = cluster.snapshot()
     except DatabaseError:
         return "database"
     except IdentityError:
         return "not initialised"
-    return "" if state == NodeState.ACTIVE else state.value
+    if now.own_removal is not None:
+        return "removed"
+    return "" if now.own.state == NodeState.ACTIVE else now.own.state.value
 
 
 class MetricsToken(BaseAuthentication):
