@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 
 from cluster import selectors as cluster_selectors
 from cluster.core.node import NodeInfo
@@ -148,11 +148,19 @@ def confirm_frontiers(node_id: str, frontiers: Mapping[int, int]) -> None:
             )
 
 
-def unfinished_member_lanes() -> list[Lane]:
-    """Return the lanes to members that have not delivered all of the log."""
+def unfinished_member_lanes() -> dict[Lane, int]:
+    """Return the lanes to members that have not delivered all of the log, and how much waits.
+
+    Events that stand beside their lane until they are sent again count, parked ones do not.
+    """
     positions = dict(ClockShard.objects.values_list("shard", "position"))
-    lanes = Lane.objects.filter(destination_kind=DestinationKind.MEMBER)
-    return [lane for lane in lanes if lane.cursor < positions.get(lane.shard, 0)]
+    retrying = Count("deliveries", filter=Q(deliveries__state=DeliveryState.RETRY))
+    members = Lane.objects.filter(destination_kind=DestinationKind.MEMBER)
+    found = {
+        lane: max(0, positions.get(lane.shard, 0) - lane.cursor) + count
+        for lane, count in ((lane, lane.retrying) for lane in members.annotate(retrying=retrying))
+    }
+    return {lane: left for lane, left in found.items() if left}
 
 
 def wake_lanes(node_id: str) -> None:

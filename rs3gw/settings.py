@@ -100,6 +100,7 @@ RS3GW_GOSSIP_INTERVAL_SECONDS = envduration("RS3GW_GOSSIP_INTERVAL", 1, minimum=
 # --- replication ----------------------------------------------------------------------------
 RS3GW_REPLICATION_MODE = envchoice("RS3GW_REPLICATION_MODE", "async", {"async", "quorum", "sync"})
 RS3GW_REPLICATION_FACTOR = envint("RS3GW_REPLICATION_FACTOR", 2, minimum=0, maximum=99)
+RS3GW_REJOIN_REMOVED = envbool("RS3GW_REJOIN_REMOVED", default=False)
 RS3GW_SWEEP_INTERVAL_SECONDS = envduration("RS3GW_SWEEP_INTERVAL", 1, minimum=0.1, maximum=300)
 RS3GW_WRITE_TIMEOUT_SECONDS = envduration("RS3GW_WRITE_TIMEOUT", 10, minimum=0.1, maximum=300)
 RS3GW_EVENT_RETENTION_SECONDS = envduration(

@@ -1,4 +1,4 @@
-"""This node's own life: start, join, leave; and removing a node that will not come back."""
+"""This node's own life: start and join; and removing a node that will not come back."""
 
 import logging
 import threading
@@ -18,9 +18,9 @@ from cluster.core.node import (
     Liveness,
     NodeInfo,
 )
-from cluster.models import Node
+from cluster.models import LeaveState, Node
 from cluster.selectors import Snapshot
-from cluster.services import fencing, registry, table
+from cluster.services import fencing, progress, registry, table
 from cluster.services.errors import ClusterConflict
 from cluster.services.observer import Observer, observer
 from cluster.transport import PeerError
@@ -46,6 +46,9 @@ def start() -> NodeInfo:
     if not conf.is_enabled():
         _start_alone(is_known=row is not None)
         return selectors.read().own
+    cut_off = progress.open_run()
+    if cut_off is not None:
+        progress.finish(cut_off, LeaveState.FAILED, error="The node was restarted meanwhile.")
     if fencing.fence():
         return selectors.read().own
     if row is None:
@@ -98,7 +101,7 @@ def join() -> NodeInfo:
     Raises:
         ClusterConflict: The cluster is switched off, or this node is just leaving.
     """
-    _require_enabled()
+    require_enabled()
     row = table.own_row()
     if row is None:
         return start()
@@ -257,34 +260,6 @@ def _copy(mind: Observer, source: NodeInfo) -> None:
         connection.close()
 
 
-def leave() -> list[str]:
-    """Leave the cluster for good; return the nodes that were told.
-
-    The node says that it is leaving, finishes what only it has, and is gone. It must tell at
-    least one of the nodes that it hears, else they would wait for it for ever.
-
-    Raises:
-        ClusterConflict: The cluster is switched off, or none of the living nodes took the news;
-            the node is still leaving then, and calling again is safe.
-    """
-    _require_enabled()
-    row = table.own_row()
-    if row is None or row.state == Lifecycle.LEFT:
-        return []
-    table.change_own(Lifecycle.LEAVING, is_member=row.is_member, reason="told to leave")
-    _tell(PATH_LEAVE)
-    for finish in registry.on_leaving:
-        finish()
-    peers = {n.address: n.node_id for n in selectors.read().members if not n.is_self}
-    alive = [node for node in selectors.peers() if node.liveness == Liveness.ALIVE]
-    table.change_own(Lifecycle.LEFT, is_member=False, reason="told to leave")
-    told = _tell(PATH_LEAVE, addresses=list(peers))
-    if alive and not told:
-        table.change_own(Lifecycle.STARTING, is_member=row.is_member, reason="could not tell")
-        raise ClusterConflict("No other node could be told. Try again when one can be reached.")
-    return [peers[address] for address in told]
-
-
 def remove(node_id: str, *, is_forced: bool = False, removed_by: str = "") -> None:
     """Remove a node that failed and will not come back; if it does, it is refused until it joins.
 
@@ -297,7 +272,7 @@ def remove(node_id: str, *, is_forced: bool = False, removed_by: str = "") -> No
     Raises:
         ClusterConflict: The node is unknown, this one, or alive; or there is no majority.
     """
-    _require_enabled()
+    require_enabled()
     now = selectors.read()
     row = now.rows.get(node_id)
     if row is None or row.state == Lifecycle.LEFT:
@@ -337,7 +312,7 @@ def announce(node_id: str = "") -> None:
     _post(PATH_GOSSIP, dict.fromkeys(addresses, message.to_json()))
 
 
-def _tell(path: str, addresses: list[str] | None = None) -> list[str]:
+def tell(path: str, addresses: list[str] | None = None) -> list[str]:
     """POST this node's own record; return the addresses that took it."""
     if addresses is None:
         addresses = [node.address for node in selectors.read().members if not node.is_self]
@@ -358,6 +333,7 @@ def other_seeds(now: Snapshot) -> list[str]:
     return [s for s, node_id in nodes.items() if node_id != now.own.node_id and node_id not in gone]
 
 
-def _require_enabled() -> None:
+def require_enabled() -> None:
+    """Raise `ClusterConflict` on a node that is in no cluster."""
     if not conf.is_enabled():
         raise ClusterConflict("The cluster is switched off: set RS3GW_CLUSTER_ENABLED=true.")

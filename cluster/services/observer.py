@@ -25,6 +25,7 @@ class Observer:
         self.sections_told: dict[tuple[str, str], tuple[str, float]] = {}
         self.progress = threading.RLock()
         self.copying: threading.Thread | None = None
+        self.leaving: threading.Thread | None = None
         self.copy_attempts = 0
         self.has_met_seed = self.has_tried = self.has_compared = self.has_copied = False
         self._lifecycle = ""

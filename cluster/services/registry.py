@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from cluster.core.node import NodeInfo
+from cluster.services.progress import LeaveProgress
 
 Produce = Callable[[], object]
 Consume = Callable[[str, object], None]
@@ -17,8 +18,9 @@ on_renewing: list[Callable[[], object]] = []
 # Each copies what a member holds into this node; all return before the node becomes active.
 on_joining: list[Callable[[NodeInfo], object]] = []
 
-# Each returns when nothing is left that only this node has; raise to stay in the cluster.
-on_leaving: list[Callable[[], object]] = []
+# Each returns when nothing is left that only this node has, and reports how far it is meanwhile,
+# at least once a second; raise to stay in the cluster.
+on_leaving: list[Callable[[LeaveProgress], object]] = []
 
 # name -> (what to tell a peer as JSON values, what to do with what a peer told).
 gossip_sections: dict[str, tuple[Produce, Consume]] = {}

@@ -46,14 +46,14 @@ def _why_not_ready() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        now = cluster.snapshot()
+        state, removal = cluster.self_info().state, cluster.own_removal()
     except DatabaseError:
         return "database"
     except IdentityError:
         return "not initialised"
-    if now.own_removal is not None:
+    if removal is not None:
         return "removed"
-    return "" if now.own.state == NodeState.ACTIVE else now.own.state.value
+    return "" if state == NodeState.ACTIVE else state.value
 
 
 class MetricsToken(BaseAuthentication):
