@@ -96,9 +96,8 @@ def test_a_leave_is_called_off_from_its_page(seeded, browser, ticker):
 
 def test_the_admin_of_a_removed_node_says_why_it_takes_no_writes(seeded, browser):
     seeded("node-2")
-    gone = Removal(
-        node_id="node-1", actor=table.own_row().actor, epoch=2, removed_by="ann", at_ms=1
-    )
+    actor = table.own_row().actor
+    gone = Removal(node_id="node-1", actor=actor, epoch=2, removed_by="ann", at_ms=1)
     fencing.absorb(Removals([gone]))
 
     page = browser.get(reverse("admin:cluster_node_changelist"))

@@ -36,6 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--replication-factor", type=int, default=3)
         parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
         parser.add_argument("--tls", action="store_true", help="S3 ports speak HTTPS")
+        parser.add_argument("--no-wait", action="store_true", help="restart: do not wait for it")
         parser.add_argument("--detach", action="store_true", help="return once it is ready")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -148,5 +149,6 @@ class Command(BaseCommand):
             node["pids"] = {}
             control.prepare_databases(state, directory)
             control.start_nodes(state, directory, [node])
-            control.wait_ready(state, [node])
+            if not options["no_wait"]:
+                control.wait_ready(state, [node])
             save(directory, state)
