@@ -51,6 +51,17 @@ def needed_acks(mode: ReplicationMode) -> int:
     return acks_needed(mode, cluster_selectors.quorum_size())
 
 
+def require_open() -> None:
+    """Refuse a change while this node may not make any: it was removed, or has just started.
+
+    Raises:
+        WriteRefused: That is so; the message says what to do.
+    """
+    reason = cluster_selectors.closed_because()
+    if reason:
+        raise WriteRefused(reason)
+
+
 def preflight(mode: ReplicationMode | None = None) -> None:
     """Refuse a write that its mode cannot complete now, before its body is read.
 
@@ -60,6 +71,7 @@ def preflight(mode: ReplicationMode | None = None) -> None:
     Raises:
         WriteRefused: Too few members can be reached.
     """
+    require_open()
     mode = mode or default_mode()
     if mode == ReplicationMode.ASYNCHRONOUS:
         return

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 
 from cluster import selectors as cluster_selectors
 from cluster.core.node import NodeInfo
@@ -53,6 +53,9 @@ def ensure_lanes() -> None:
             if (kind, name, shard) not in existing:
                 Lane.objects.get_or_create(destination_kind=kind, destination=name, shard=shard)
     _restart_lanes_of_new_disks(peers, list(existing.values()))
+    if cluster_selectors.own_removal() is not None:
+        # It knows no members now, and goes on where it stopped when it has joined again.
+        return
     member_ids = {node.node_id for node in peers}
     for (kind, name, _), lane in existing.items():
         if kind == DestinationKind.MEMBER and name not in member_ids:
@@ -155,11 +158,19 @@ def confirm_frontiers(node_id: str, frontiers: Mapping[int, int]) -> None:
             )
 
 
-def unfinished_member_lanes() -> list[Lane]:
-    """Return the lanes to members that have not delivered all of the log."""
+def unfinished_member_lanes() -> dict[Lane, int]:
+    """Return the lanes to members that have not delivered all of the log, and how much waits.
+
+    Events that stand beside their lane until they are sent again count, parked ones do not.
+    """
     positions = dict(ClockShard.objects.values_list("shard", "position"))
-    lanes = Lane.objects.filter(destination_kind=DestinationKind.MEMBER)
-    return [lane for lane in lanes if lane.cursor < positions.get(lane.shard, 0)]
+    retrying = Count("deliveries", filter=Q(deliveries__state=DeliveryState.RETRY))
+    members = Lane.objects.filter(destination_kind=DestinationKind.MEMBER)
+    found = {
+        lane: max(0, positions.get(lane.shard, 0) - lane.cursor) + count
+        for lane, count in ((lane, lane.retrying) for lane in members.annotate(retrying=retrying))
+    }
+    return {lane: left for lane, left in found.items() if left}
 
 
 def wake_lanes(node_id: str) -> None:

@@ -139,6 +139,10 @@ class PeerPusher:
         """Return whether the member failed a moment ago and is left alone."""
         return clock.monotonic() < self._cool_until
 
+    def forgive(self) -> None:
+        """Forget the last failure: the member said that it is back."""
+        self._cool_until = 0.0
+
     def submit(self, write: PendingWrite) -> None:
         """Queue a write for this member, or fail it at once when that is hopeless."""
         if self.is_cooling():

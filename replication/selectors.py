@@ -65,6 +65,18 @@ def frontiers() -> dict[int, int]:
     return known
 
 
+def highest_applied() -> dict[int, int]:
+    """Return the highest number of each writer's log that was applied here, gaps or not."""
+    found = {
+        actor: max([frontier, *(high for _, high in islands)])
+        for actor, frontier, islands in AppliedActor.objects.values_list(
+            "actor", "frontier", "islands"
+        )
+    }
+    found.update(dict(ClockShard.objects.values_list("actor", "seq")))
+    return found
+
+
 def lanes_overview() -> list[LaneStatus]:
     """Return every lane with what waits for it, in a constant number of queries."""
     lanes = list(Lane.objects.all())

@@ -39,7 +39,13 @@ SKIPS_KEPT = timedelta(days=30)
 
 
 def trim(*, before: datetime) -> int:
-    """Delete delivered events created before `before`; return how many."""
+    """Delete delivered events created before `before`; return how many.
+
+    A node that was removed deletes nothing: it has no lanes to ask, and what it still holds may
+    be sent when it has joined again.
+    """
+    if cluster_selectors.own_removal() is not None:
+        return 0
     moving = Lane.objects.exclude(state=LaneState.RESYNC)
     cursors = dict(
         moving.values("shard").annotate(least=Min("cursor")).values_list("shard", "least")

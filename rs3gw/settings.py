@@ -48,6 +48,7 @@ if bool(RS3GW_TLS_CERT) != bool(RS3GW_TLS_KEY):
 RS3GW_REGION = envstr("RS3GW_REGION", "us-east-1", pattern=_NAME, allowed=_NAME_ALLOWED)
 RS3GW_S3_DOMAIN = envstr("RS3GW_S3_DOMAIN")
 RS3GW_PUBLIC_URL = envstr("RS3GW_PUBLIC_URL", pattern=r"https?://\S+")
+RS3GW_DRAIN_SECONDS = envduration("RS3GW_DRAIN_SECONDS", 3, minimum=0, maximum=300)
 RS3GW_HTTP_THREADS = envint("RS3GW_HTTP_THREADS", 32, minimum=2, maximum=512)
 RS3GW_PEER_THREADS = envint("RS3GW_PEER_THREADS", 16, minimum=2, maximum=512)
 RS3GW_CONNECTIONS_MAX = envint("RS3GW_CONNECTIONS_MAX", 1000, minimum=10, maximum=60_000)
@@ -106,6 +107,7 @@ RS3GW_COMPARE_INTERVAL_SECONDS = envduration(
 )
 RS3GW_COMPARE_MARGIN_SECONDS = envduration("RS3GW_COMPARE_MARGIN", 120, minimum=0, maximum=86_400)
 RS3GW_COMPARE_REPAIRS_MAX = envint("RS3GW_COMPARE_REPAIRS_MAX", 10_000, minimum=0, maximum=10**9)
+RS3GW_REJOIN_REMOVED = envbool("RS3GW_REJOIN_REMOVED", default=False)
 RS3GW_SWEEP_INTERVAL_SECONDS = envduration("RS3GW_SWEEP_INTERVAL", 1, minimum=0.1, maximum=300)
 RS3GW_WRITE_TIMEOUT_SECONDS = envduration("RS3GW_WRITE_TIMEOUT", 10, minimum=0.1, maximum=300)
 RS3GW_EVENT_RETENTION_SECONDS = envduration(

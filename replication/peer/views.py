@@ -128,8 +128,9 @@ def _give_blob(request: HttpRequest, sha256: str) -> HttpResponseBase:
 
 @signed(body="hash", scopes=("cluster", "pair"))
 def frontier(request: HttpRequest) -> HttpResponse:
-    """Answer how far this node has applied each writer."""
-    return JsonResponse({str(actor): seq for actor, seq in selectors.frontiers().items()})
+    """Answer how far this node has applied each writer; with `highest`, gaps do not count."""
+    found = selectors.highest_applied() if "highest" in request.GET else selectors.frontiers()
+    return JsonResponse({str(actor): seq for actor, seq in found.items()})
 
 
 @signed(body="hash", scopes=("cluster",))

@@ -42,6 +42,8 @@ _SECTIONS = (
         (
             ("Regions", "admin:replication_replicationregion_changelist", "region"),
             ("Nodes", "admin:cluster_node_changelist", "node"),
+            ("Leaves", "admin:cluster_leaverun_changelist", "history"),
+            ("Removed nodes", "admin:cluster_removednode_changelist", "history"),
         ),
     ),
     (

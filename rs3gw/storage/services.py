@@ -78,11 +78,36 @@ def init_clock() -> None:
             )
         stored = ClockShard.objects.get(shard=0).actor
     shard_count.cache_clear()
+    if stored != actor and _completes_renewal(stored):
+        return
     if stored != actor:
         raise identity.IdentityError(
             f"{identity.path()} names writer {actor}, the database names {stored}: this database "
             "and this data directory do not belong together"
         )
+
+
+def _completes_renewal(stored: int) -> bool:
+    """Adopt the writer id that the database took before a crash; return whether there was one."""
+    proposed = identity.proposed()
+    if proposed is None or proposed.actor != stored:
+        return False
+    identity.adopt_proposed()
+    return True
+
+
+def change_actor(actor: int) -> list[tuple[int, int]]:
+    """Let every shard count under a new writer id, from 1; return the old ids and their counts.
+
+    Positions in the log go on, so lanes keep their place. Runs in the caller's transaction.
+    """
+    former = []
+    for clock_row in ClockShard.objects.select_for_update().order_by("shard"):
+        former.append((clock_row.actor, clock_row.seq))
+        ClockShard.objects.filter(shard=clock_row.shard).update(
+            actor=ids.shard_actor(actor, clock_row.shard), seq=0
+        )
+    return former
 
 
 @lru_cache(maxsize=1)

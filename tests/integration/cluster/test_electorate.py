@@ -61,5 +61,5 @@ def test_a_removal_by_force_counts_at_once(three, ticker):
 def test_a_removal_by_force_counts_at_once_where_it_is_heard_of(three):
     gone = record("node-3", 99, status=Status.LEFT, is_member=False, metadata={"forced": "yes"})
     services.receive_gossip("node-2", {"records": [gone.to_json()]})
-    assert not Node.objects.get(node_id="node-3").is_counted
+    assert not Node.objects.get(node_id="node-3").was_counted
     assert electorate().is_reached({"node-1", "node-2"})

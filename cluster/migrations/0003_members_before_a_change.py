@@ -6,13 +6,13 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cluster', '0001_initial'),
+        ('cluster', '0002_life'),
     ]
 
     operations = [
         migrations.AddField(
             model_name='node',
-            name='is_counted',
+            name='was_counted',
             field=models.BooleanField(default=False, help_text='Was a member before changes of the membership that may not be known to all yet.', verbose_name='counted before'),
         ),
     ]
