@@ -79,7 +79,9 @@ class Member(Replica):
         frontiers = {actor: ranges.frontier for actor, ranges in self.disk.applied.items()}
         frontiers[self.actor] = self.disk.seq
         return Told(
-            writers=frozenset({self.actor}), frontiers=frontiers, settled={self.actor: self.settled()}
+            writers=frozenset({self.actor}),
+            frontiers=frontiers,
+            settled={self.actor: self.settled()},
         )
 
     def settled(self) -> int:
@@ -138,10 +140,11 @@ class Member(Replica):
         disk.view[name] = record
 
     def _hear_own(self, incarnation: int) -> None:
-        if self.record().is_member and self.disk.notice is None:
-            if self.disk.rejoined < incarnation <= self.record().incarnation:
-                self.disk.notice = (self.record().incarnation, self.disk.seq)
-                self.change(is_member=False)
+        own = self.record()
+        is_news = self.disk.rejoined < incarnation <= own.incarnation
+        if is_news and own.is_member and self.disk.notice is None:
+            self.disk.notice = (own.incarnation, self.disk.seq)
+            self.change(is_member=False)
 
     # --- what may go -------------------------------------------------------------------------
 
@@ -271,9 +274,7 @@ class Member(Replica):
             joined = [*others, *self.rules.join(same, value).siblings]
             self.disk.keys[place] = tuple(sorted(joined, key=lambda s: s.stamp.order_key()))
 
-    def finish_copy(
-        self, asked: list["Member"], frontiers: dict[int, int], now: float
-    ) -> None:
+    def finish_copy(self, asked: list["Member"], frontiers: dict[int, int], now: float) -> None:
         """Review what only it holds, and become a member."""
         for actor, frontier in frontiers.items():
             if actor != self.actor and frontier:

@@ -221,4 +221,3 @@ def _object(region: Region) -> None:
     nodes = region.at_work()
     if nodes:
         workloads.one_object(region, "photos", region.rng.choice(nodes))
-
