@@ -9,6 +9,7 @@ Then it tells that it has, and the lanes to it begin again.
 import logging
 
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 
 from cluster import selectors as cluster_selectors
 from cluster import services as cluster_services
@@ -17,7 +18,14 @@ from replication import lanes, selectors, stability
 from replication.core.applied import AppliedRanges
 from replication.core.stability import may_evict
 from replication.errors import ControlError
-from replication.models import AppliedActor, DestinationKind, Eviction, Lane, SkippedEvent
+from replication.models import (
+    AppliedActor,
+    DestinationKind,
+    Eviction,
+    Lane,
+    ReplicationEventRecord,
+    SkippedEvent,
+)
 from rs3gw.common import clock, identity
 from rs3gw.storage import commit
 from rs3gw.storage.models import ClockShard
@@ -212,6 +220,7 @@ def _note_own(own: NodeInfo, reason: str, teller: NodeInfo) -> None:
         decided_by=teller.node_id,
         evicted_at=clock.utcnow(),
         own_frontier={str(a): s for a, s in ClockShard.objects.values_list("actor", "seq")},
+        own_log_id=ReplicationEventRecord.objects.aggregate(last=Max("pk"))["last"] or 0,
     )
 
 

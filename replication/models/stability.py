@@ -34,7 +34,7 @@ class Eviction(models.Model):
     """That a member was away for longer than its changes were kept; closed when it is back.
 
     The node's own row says that it was told so, and is closed when it has joined again; it holds
-    how far its own writers were then, since what it writes later is no old state.
+    how far its own writers and its log were then, since what comes later is no old state.
     """
 
     node_id = models.CharField("node", max_length=63)
@@ -46,6 +46,7 @@ class Eviction(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=255, blank=True, default="")
     own_frontier = models.JSONField(default=dict, blank=True)
+    own_log_id = models.BigIntegerField(default=0)
 
     class Meta:
         ordering = ["-id"]

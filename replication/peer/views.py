@@ -147,12 +147,14 @@ def entries(request: HttpRequest) -> HttpResponse:
 
 @signed(body="hash", scopes=("cluster",))
 def entries_known(request: HttpRequest) -> HttpResponse:
-    """Answer which of the named versions this node has a row of, live or deleted."""
+    """Answer what this node knows of the named values: a node that joins again asks."""
     try:
         named = json.loads(request.peer_body)["keys"]  # type: ignore[attr-defined]
-        keys = [(str(UUID(incarnation)), str(key), str(v)) for incarnation, key, v in named]
+        keys = [(str(UUID(i)), str(key), str(v), int(a), int(n)) for i, key, v, a, n in named]
     except (ValueError, KeyError, TypeError, AttributeError):
-        return _problem(400, "MalformedRequest", "Send {'keys': [[incarnation, key, version]]}.")
+        return _problem(
+            400, "MalformedRequest", "Send {'keys': [[incarnation, key, version, actor, seq]]}."
+        )
     return JsonResponse({"known": review.are_known(keys)})
 
 

@@ -80,10 +80,11 @@ def readers_see_what_was_written_last(region: Region) -> None:
 def left_over(region: Region) -> list[object]:
     """Return what nodes still keep: events in their logs, and tombstones.
 
-    Tombstones of keys of which a change was lost with a disk before all had it do not count:
-    comparing indexes is what brings it to the others.
+    Tombstones of writers whose disk died before all had their changes do not count, nor what they
+    compete with: comparing indexes is what brings them to the others.
     """
-    waiting = {write.key for write in region.writes if write.dot in region.lost}
+    gone = {actor for actor, _ in region.lost}
+    waiting = {write.key for write in region.writes if write.dot[0] in gone}
     found: list[object] = []
     for name, node in region.nodes.items():
         found += [(name, p) for p in range(1, len(node.disk.log) + 1) if p not in node.disk.gone]

@@ -140,9 +140,10 @@ class Member(Replica):
         disk.view[name] = record
 
     def _hear_own(self, incarnation: int) -> None:
-        is_new = self.disk.rejoined < incarnation <= self.record().incarnation
-        if is_new and self.record().is_member and self.disk.notice is None:
-            self.disk.notice = (self.record().incarnation, self.disk.seq)
+        own = self.record()
+        is_news = self.disk.rejoined < incarnation <= own.incarnation
+        if is_news and own.is_member and self.disk.notice is None:
+            self.disk.notice = (own.incarnation, self.disk.seq)
             self.change(is_member=False)
 
     # --- what may go -------------------------------------------------------------------------
