@@ -14,7 +14,6 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from cluster import conf, selectors
-from cluster.core.electorate import Electorate
 from cluster.core.failure_detector import SUSPECT_AFTER_INTERVALS
 from cluster.core.membership import (
     MemberRecord,
@@ -384,22 +383,6 @@ def remove_row(row: Node, *, reason: str, is_forced: bool = False) -> bool:
     facts = replace(record.facts, lifecycle=Lifecycle.LEFT, is_member=False, metadata=labels)
     left = replace(record, status=Status.LEFT, facts=facts)
     return change(row, _fields(left), reason=reason)
-
-
-def settle(electorate: Electorate) -> None:
-    """Count the members alone that are members now; enough nodes know of them.
-
-    Args:
-        electorate: What was counted when that was found out; nothing is done if it has changed.
-    """
-    with transaction.atomic():
-        rows = list(Node.objects.select_for_update())
-        members = {row.node_id for row in rows if row.is_member and row.state != Lifecycle.LEFT}
-        if members != electorate.current:
-            return
-        Node.objects.filter(node_id__in=members, was_counted=False).update(was_counted=True)
-        Node.objects.exclude(node_id__in=members).filter(was_counted=True).update(was_counted=False)
-    selectors.forget()
 
 
 def note_seed(address: str, node_id: str) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from django.conf import settings
 
 from cluster import conf, selectors
-from cluster.core.electorate import is_settled
 from cluster.core.gossip import (
     GossipReply,
     choose_peers,
@@ -26,6 +25,7 @@ from cluster.selectors import Snapshot
 from cluster.services import leaving, registry, table
 from cluster.services.life import PATH_GOSSIP, advance, join, other_seeds, start
 from cluster.services.observer import Observer, observer
+from cluster.services.settling import settle_with
 
 logger = logging.getLogger(__name__)
 PATH_HEARTBEAT = "/_cluster/heartbeat"
@@ -57,21 +57,8 @@ def heartbeat_tick(now: float) -> None:
         table.touch([before.own.node_id, *(peer.node_id for peer in seen)])
     if behind:
         _gossip_with(mind, behind, now)
-    _settle(before, [peer.node_id for peer in seen if _has_same_table(answers, peer, before)])
+    settle_with(before, answers, seen)
     mind.judge(selectors.read().rows, now)
-
-
-def _has_same_table(answers: Mapping[str, object], peer: NodeInfo, before: Snapshot) -> bool:
-    answer = answers[peer.address]
-    return isinstance(answer, dict) and answer.get("digest") == before.table.digest()
-
-
-def _settle(before: Snapshot, agreeing: list[str]) -> None:
-    """Count the members alone that are members now, once a majority of those before knows them."""
-    electorate = before.electorate
-    is_open = electorate.settled != electorate.current and not electorate.unmet
-    if is_open and is_settled(electorate, [before.own.node_id, *agreeing]):
-        table.settle(electorate)
 
 
 def _note_answer(
