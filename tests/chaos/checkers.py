@@ -110,7 +110,7 @@ def refused_writes_stay_away(history: Sequence[Op], snapshots: Iterable[Snapshot
 def finals_are_explained(
     history: Sequence[Op], snapshots: Sequence[Snapshot], *, is_strong: bool
 ) -> list[str]:
-    """After healing: no acknowledged write is lost, none overtaken by its cause, nothing is back."""
+    """After healing: no acknowledged write is lost or undone by an older one, nothing is back."""
     broken = []
     for (bucket, key), order in orders_of(history, is_strong=is_strong).items():
         allowed = order.finals()
@@ -259,7 +259,7 @@ def versions_are_made_once(history: Sequence[Op], snapshots: Iterable[Snapshot])
 def all_refused(
     history: Iterable[Op], nodes: Collection[int], begin: float, end: float
 ) -> list[str]:
-    """In this time these nodes refused every write, with 503 and certainly."""
+    """What began in this time these nodes refused, if it was a write: with 503 and certainly."""
     return _writes_that(
         history, nodes, begin, end, lambda op: op.outcome == FAILED and op.status == 503
     )
@@ -268,14 +268,14 @@ def all_refused(
 def all_accepted(
     history: Iterable[Op], nodes: Collection[int], begin: float, end: float
 ) -> list[str]:
-    """In this time these nodes acknowledged every write."""
+    """Every write that began in this time these nodes acknowledged."""
     return _writes_that(history, nodes, begin, end, lambda op: op.outcome == OK)
 
 
 def all_read(history: Iterable[Op], nodes: Collection[int], begin: float, end: float) -> list[str]:
-    """In this time these nodes answered every read."""
+    """Every read that began in this time these nodes answered."""
     ops = [op for op in history if not op.is_write and op.node in nodes]
-    found = [op for op in ops if op.start > begin and op.end < end]
+    found = [op for op in ops if begin < op.start < end]
     if not found:
         return [f"nodes {sorted(nodes)} were not asked for anything"]
     return [_said(op) for op in found if op.outcome != OK]
@@ -289,7 +289,7 @@ def _writes_that(
     holds: Callable[[Op], bool],
 ) -> list[str]:
     ops = [op for op in history if op.is_write and op.node in nodes]
-    found = [op for op in ops if op.start > begin and op.end < end]
+    found = [op for op in ops if begin < op.start < end]
     if not found:
         return [f"nodes {sorted(nodes)} were not asked to write anything"]
     return [_said(op) for op in found if not holds(op)]

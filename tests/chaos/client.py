@@ -7,7 +7,7 @@ from tests.crash import client as crash
 
 ACCESS_KEY, SECRET_KEY = crash.ACCESS_KEY, crash.SECRET_KEY
 PORT = 9000
-TIMEOUT_SECONDS = 12.0
+TIMEOUT_SECONDS = 6.0
 NotSentError, NoAnswerError = crash.NotSentError, crash.NoAnswerError
 
 

@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -11,8 +13,10 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from rs3gw.common.broker_url import socket_path
 from rs3gw.server.devcluster import postgres
 from tests.chaos.client import ACCESS_KEY, PORT, SECRET_KEY, Client
 from tests.chaos.lab.disk import Disk
@@ -86,8 +90,10 @@ class ChaosCluster:
         return self
 
     def __exit__(self, *_):
-        places = (self.machines, self.disks)
-        steps = [thing.destroy for things in places for thing in things]
+        steps = [machine.destroy for machine in self.machines]
+        if KEEP:
+            steps += [partial(self._keep, node) for node in range(len(self.disks))]
+        steps += [disk.destroy for disk in self.disks]
         steps += [shim.close for shim in self.shims]
         steps.append(self.network.down)
         for step in steps:
@@ -97,6 +103,9 @@ class ChaosCluster:
             self._asking.shutdown(wait=False, cancel_futures=True)
         if not KEEP:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _keep(self, node):
+        shutil.copytree(self.data_dir(node), self.directory / self.names[node] / "kept")
 
     def _set_up(self):
         self.network.up()
@@ -166,11 +175,11 @@ class ChaosCluster:
             env.pop("LD_PRELOAD")
             self._run(words, env)
         shutil.copyfile(template, self.data_dir(node) / "rs3gw.sqlite3")
+        # The copy is ours and not the product's: no loss of power may take it.
+        sh("sync", "-f", str(self.data_dir(node)))
 
     @staticmethod
     def _run(words, env):
-        import subprocess
-
         done = subprocess.run(words, env=env, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-3000:]
 
@@ -183,6 +192,10 @@ class ChaosCluster:
         if self.plan.database == "postgres":
             self.start_database(node)
         self.machines[node].start("web", self._manage("serve", "--init"), self.env(node))
+        self.start_worker(node)
+
+    def start_worker(self, node):
+        """Start a node's worker."""
         self.machines[node].start("worker", self._manage("worker"), self.env(node))
 
     def start_database(self, node):
@@ -234,7 +247,7 @@ class ChaosCluster:
     def kill_broker(self, node):
         """Kill a node's Redis, with all that it holds; the worker starts another."""
         pid = self.broker_pid(node)
-        os.kill(pid, 9)
+        os.kill(pid, signal.SIGKILL)
         return pid
 
     def broker_pid(self, node):
@@ -244,8 +257,6 @@ class ChaosCluster:
 
     def flush_broker(self, node):
         """Let a node's Redis forget everything."""
-        from rs3gw.common.broker_url import socket_path
-
         sh("redis-cli", "-s", str(socket_path(self.data_dir(node))), "flushall")
 
     # --- asking

@@ -105,7 +105,8 @@ class Workload:
         self.history = []
         self._cluster, self._load, self._seed = cluster, load, seed
         self._numbers = itertools.count(1)
-        self._stopping = threading.Event()
+        self._stopping, self._resting = threading.Event(), threading.Event()
+        self._busy = set()
         self._threads = []
 
     def __enter__(self):
@@ -123,12 +124,24 @@ class Workload:
         """Let the clients work for a while; the passing of time is the point."""
         self._stopping.wait(seconds)
 
+    def rest(self):
+        """Let the clients stop after what they are at; returns when all of them have."""
+        self._resting.set()
+        wait_until(lambda: not self._busy, 30, "the clients rest")
+
+    def go_on(self):
+        """Let the clients work again."""
+        self._resting.clear()
+
     def _run(self, number):
         node = number % len(self._cluster.all)
         client = self._cluster.client(node)
         rng = random.Random(f"{self._seed} {number}")
         while not self._stopping.wait(rng.uniform(*self._load.think_seconds)):
-            self.step(client, node, rng)
+            self._busy.add(number)
+            if not self._resting.is_set():
+                self.step(client, node, rng)
+            self._busy.discard(number)
         client.close()
 
     def step(self, client, node, rng):
@@ -264,13 +277,18 @@ def snapshot(cluster, node, bucket, *, has_versions=False):
     return Snapshot(node, bucket, objects, found)
 
 
-def is_converged(cluster, buckets):
-    """Return whether all nodes list the same and nothing waits to be sent."""
+def differences(cluster, buckets):
+    """Return in what the nodes still differ, and what waits to be sent, as sentences."""
+    found = []
     for bucket in buckets:
-        lists = [listing(cluster, node, bucket) for node in cluster.all]
-        if any(found != lists[0] for found in lists):
-            return False
-    return all(waiting(cluster, node) == 0 for node in cluster.all)
+        first, *others = ((node, listing(cluster, node, bucket)) for node in cluster.all)
+        for node, listed in others:
+            keys = sorted(dict(first[1].items() ^ listed.items()))
+            if keys:
+                found.append(f"nodes {first[0]} and {node} list {keys} of {bucket} differently")
+    counts = {node: waiting(cluster, node) for node in cluster.all}
+    found += [f"{count:g} events wait on node {node}" for node, count in counts.items() if count]
+    return found
 
 
 def waiting(cluster, node):
@@ -285,11 +303,17 @@ def wait_converged(cluster, buckets, deadline_seconds=30):
     """Wait until all nodes show the same; return how long it took, in seconds."""
     began = time.monotonic()
 
+    last = []
+
     def check():
         try:
-            return is_converged(cluster, buckets)
-        except (AssertionError, NoAnswerError, NotSentError):
-            return False
+            last[:] = differences(cluster, buckets)
+        except (AssertionError, NoAnswerError, NotSentError) as error:
+            last[:] = [str(error)]
+        return not last
 
-    wait_until(check, deadline_seconds, "all nodes show the same and nothing waits")
+    try:
+        wait_until(check, deadline_seconds, "all nodes show the same and nothing waits")
+    except AssertionError as error:
+        raise AssertionError("\n".join([str(error), *last])) from None
     return time.monotonic() - began

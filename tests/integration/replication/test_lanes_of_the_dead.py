@@ -5,13 +5,16 @@ import pytest
 from replication import lanes
 from replication.models import DestinationKind, Lane
 from replication.tasks import sweep
-from rs3gw.common import clock
+from rs3gw.common import clock, identity
+from rs3gw.storage import services as storage
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def lane():
+def lane(db):
+    identity.ensure()
+    storage.init_clock()
     lanes.free_lanes_of_the_dead.cache_clear()
     return Lane.objects.create(destination_kind=DestinationKind.REGION, destination="west", shard=0)
 
