@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -133,6 +134,17 @@ def update_held(lane: Lane, **fields: object) -> bool:
 def release(lane: Lane) -> None:
     """Give a lane back."""
     update_held(lane, lease_token="", lease_until=None)
+
+
+@lru_cache(maxsize=1)
+def free_lanes_of_the_dead() -> int:
+    """Give back the lanes that an earlier worker of this node held when it died; return how many.
+
+    Once in each worker process, before it drains for the first time: there is one worker to a node,
+    so whoever holds a lane now is gone. Should it still live, it notices that its lease was lost.
+    """
+    held = Lane.objects.filter(lease_until__isnull=False)
+    return held.update(lease_token="", lease_until=None)
 
 
 def confirm_frontiers(node_id: str, frontiers: Mapping[int, int]) -> None:
