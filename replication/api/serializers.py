@@ -11,7 +11,9 @@ from replication.core.filters import ReplicationFilter
 from replication.models import (
     BucketReplicationConfig,
     Delivery,
+    Eviction,
     Lane,
+    QuarantinedVersion,
     ReplicationEventRecord,
     ReplicationRegion,
 )
@@ -244,6 +246,35 @@ class DeliverySerializer(ModelSerializer):
             "reason",
             "created_at",
             "settled_at",
+        ]
+        read_only_fields = fields
+
+
+class EvictionSerializer(ModelSerializer):
+    """That a member was away for too long and has to join again."""
+
+    class Meta:
+        model = Eviction
+        fields = ["id", "node_id", "reason", "decided_by", "evicted_at", "ended_at", "outcome"]
+        read_only_fields = ["id", "decided_by", "evicted_at", "ended_at", "outcome"]
+
+
+class QuarantineSerializer(ModelSerializer):
+    """An object that an evicted node brought back and that the region does not know."""
+
+    class Meta:
+        model = QuarantinedVersion
+        fields = [
+            "id",
+            "bucket",
+            "key",
+            "version_id",
+            "size_bytes",
+            "reason",
+            "created_at",
+            "outcome",
+            "decided_by",
+            "decided_at",
         ]
         read_only_fields = fields
 

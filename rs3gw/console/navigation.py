@@ -35,6 +35,7 @@ _SECTIONS = (
             ("Lanes", "admin:replication_lane_changelist", "lane"),
             ("Events", "admin:replication_replicationeventrecord_changelist", "event"),
             ("Deliveries", "admin:replication_delivery_changelist", "parked"),
+            ("Quarantine", "admin:replication_quarantinedversion_changelist", "parked"),
         ),
     ),
     (
@@ -42,6 +43,7 @@ _SECTIONS = (
         (
             ("Regions", "admin:replication_replicationregion_changelist", "region"),
             ("Nodes", "admin:cluster_node_changelist", "node"),
+            ("Evictions", "admin:replication_eviction_changelist", "node"),
         ),
     ),
     (
