@@ -12,7 +12,9 @@ from replication.models import (
     BucketReplicationConfig,
     Comparison,
     Delivery,
+    Eviction,
     Lane,
+    QuarantinedVersion,
     ReplicationEventRecord,
     ReplicationRegion,
 )
@@ -245,6 +247,35 @@ class DeliverySerializer(ModelSerializer):
             "reason",
             "created_at",
             "settled_at",
+        ]
+        read_only_fields = fields
+
+
+class EvictionSerializer(ModelSerializer):
+    """That a member was away for too long and has to join again."""
+
+    class Meta:
+        model = Eviction
+        fields = ["id", "node_id", "reason", "decided_by", "evicted_at", "ended_at", "outcome"]
+        read_only_fields = ["id", "decided_by", "evicted_at", "ended_at", "outcome"]
+
+
+class QuarantineSerializer(ModelSerializer):
+    """An object that an evicted node brought back and that the region does not know."""
+
+    class Meta:
+        model = QuarantinedVersion
+        fields = [
+            "id",
+            "bucket",
+            "key",
+            "version_id",
+            "size_bytes",
+            "reason",
+            "created_at",
+            "outcome",
+            "decided_by",
+            "decided_at",
         ]
         read_only_fields = fields
 

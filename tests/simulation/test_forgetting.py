@@ -16,9 +16,9 @@ from tests.simulation.region import Region, forgetting
 from tests.simulation.replica import Rules
 from tests.simulation.world import seeds
 
-SCHEDULES = int(os.environ.get("RS3GW_SIM_SCHEDULES", "200"))
+SCHEDULES = int(os.environ.get("RS3GW_SIM_SCHEDULES", "2000"))
 SCHEDULES_A_TEST = 25
-MUTANT_SCHEDULES = 120
+MUTANT_SCHEDULES = 250
 
 
 def played(seed, rules=None, workload=forgetting):
@@ -44,7 +44,6 @@ def test_deletes_stay_deleted_and_nothing_grows(block):
             raise AssertionError(f"make simulate SEED={seed}: {error}") from error
 
 
-@pytest.mark.skipif("SEED" in os.environ, reason="one schedule holds little")
 def test_the_schedules_hold_what_they_are_for():
     happened = Counter()
     for seed in range(20):
@@ -126,13 +125,11 @@ def survived(rules, workload=forgetting):
     return True
 
 
-@pytest.mark.skipif("SEED" in os.environ, reason="a mutant needs many schedules")
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_broken_rule_is_caught(name):
     assert not survived(MUTANTS[name])
 
 
-@pytest.mark.skipif("SEED" in os.environ, reason="a mutant needs many schedules")
 @pytest.mark.parametrize("name", MUTANTS_OF_TALES)
 def test_a_broken_rule_is_caught_by_its_tale(name):
     assert not survived(*MUTANTS_OF_TALES[name])
