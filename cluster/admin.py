@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -147,7 +146,7 @@ class NodeAdmin(ReadOnlyModelAdmin):
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse:
+    ) -> HttpResponse:
         """Say on top why this node takes no writes, when that is so."""
         reason = selectors.closed_because()
         if reason and request.method == "GET":
@@ -208,7 +207,7 @@ class LeaveRunAdmin(ReadOnlyModelAdmin):
 class RemovedNodeAdmin(ReadOnlyModelAdmin):
     list_display = ["epoch", "node_id", "actor", "removed_by", "removed_at"]
     search_fields = ["node_id", "removed_by"]
-    fields = list_display
+    fields = ["epoch", "node_id", "actor", "removed_by", "removed_at"]
 
 
 @admin.register(NodeTransition)
