@@ -8,8 +8,9 @@ from datetime import timedelta
 from django.conf import settings
 
 from cluster import selectors as cluster_selectors
-from cluster.core.node import Liveness
+from cluster.core.node import Liveness, NodeInfo
 from cluster.transport import PeerError
+from replication import stability
 from replication.anti_entropy import compare
 from replication.errors import ControlError
 from replication.models import Comparison, ComparisonState
@@ -44,7 +45,7 @@ def ask_for(
     Raises:
         ControlError: There is no such peer, or too much is waiting.
     """
-    nodes = {node.node_id: node for node in cluster_selectors.peers()}
+    nodes = {node.node_id: node for node in _peers()}
     if peer and peer not in nodes:
         raise ControlError(f"{peer} is no other node of this region.")
     wanted = [peer] if peer else [n for n, i in nodes.items() if i.liveness == Liveness.ALIVE]
@@ -68,11 +69,19 @@ def ask_for(
     ]
 
 
+def _peers() -> list[NodeInfo]:
+    """Return the nodes to compare with: what an evicted one holds proves nothing."""
+    if stability.is_rejoining():
+        return []
+    evicted = stability.evicted_ids()
+    return [node for node in cluster_selectors.peers() if node.node_id not in evicted]
+
+
 def ask_by_schedule(rng: random.Random) -> None:
     """Ask for a comparison with one random peer that is alive, unless one is under way."""
     if Comparison.objects.filter(state__in=OPEN_STATES).exists():
         return
-    alive = [n.node_id for n in cluster_selectors.peers() if n.liveness == Liveness.ALIVE]
+    alive = [n.node_id for n in _peers() if n.liveness == Liveness.ALIVE]
     if alive:
         ask_for(peer=rng.choice(sorted(alive)), author=SCHEDULE)
 

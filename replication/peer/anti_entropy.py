@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from cluster.peer.auth import problem, signed
-from replication import backfill
+from replication import backfill, stability
 from replication.anti_entropy import scan
 from replication.anti_entropy.compare import CONTROL, DOTS_AT_ONCE
 from replication.core.digest import LEAVES
@@ -21,6 +21,18 @@ class MalformedQuestion(Rs3gwError):
 
     code = "MalformedRequest"
     default_message = "The question has a form that this node does not know."
+
+
+class Outdated(Rs3gwError):
+    """A node that was evicted or removed gives something that may be older than deletes."""
+
+    code = "JoinAgain"
+    default_message = "This node was evicted or removed: it has to join again."
+
+
+def _refuse_outdated(request: HttpRequest) -> None:
+    if stability.is_outdated(request.peer.node_id):  # type: ignore[attr-defined]
+        raise Outdated
 
 
 def _question(request: HttpRequest) -> dict[str, Any]:
@@ -67,9 +79,12 @@ def give_or_take_entries(request: HttpRequest) -> HttpResponse:
     """Give the entries with some dots (POST), or join a batch of entries (PUT)."""
     try:
         if request.method == "PUT":
+            _refuse_outdated(request)
             backfill.join(decode_batch(request.peer_body))  # type: ignore[attr-defined]
             return HttpResponse(b"joined", content_type="text/plain")
         dots = [(int(actor), int(seq)) for actor, seq in _question(request)["dots"]]
+    except Outdated as error:
+        return problem(421, error)
     except (MalformedBatch, MalformedQuestion, KeyError, TypeError, ValueError) as error:
         return problem(400, MalformedQuestion(str(error)))
     return HttpResponse(backfill.encode_dots(dots[:DOTS_AT_ONCE]), content_type=BATCH_TYPE)

@@ -5,9 +5,10 @@ import json
 from django.http import HttpRequest, HttpResponse
 
 from cluster.peer.auth import problem, signed
-from replication import backfill, reading
+from replication import backfill, reading, stability
 from replication.claims import claims
 from replication.core.envelope import MalformedBatch, decode_batch
+from replication.peer.anti_entropy import Outdated
 from rs3gw.common import clock
 from rs3gw.common.errors import Rs3gwError
 from rs3gw.storage import selectors
@@ -41,6 +42,8 @@ def key(request: HttpRequest) -> HttpResponse:
     """Tell what this node holds of a key (POST), or join what another one holds (PUT)."""
     try:
         if request.method == "PUT":
+            if stability.is_outdated(request.peer.node_id):  # type: ignore[attr-defined]
+                return problem(421, Outdated())
             backfill.join(decode_batch(request.peer_body))  # type: ignore[attr-defined]
             return HttpResponse(b"joined", content_type="text/plain")
         bucket_name, name, digest = _texts(request, "bucket", "key", "digest")

@@ -13,7 +13,7 @@ from cluster import selectors as cluster_selectors
 from cluster.peer.auth import signed
 from replication import applier, backfill, bodies, review, selectors, stability
 from replication.core.envelope import MalformedBatch, decode_batch, encode_results
-from replication.peer.anti_entropy import give_or_take_entries
+from replication.peer.anti_entropy import Outdated, give_or_take_entries
 from replication.transport import MEMBERS_HEADER
 from rs3gw.storage import blobs, commit, rows
 from rs3gw.storage.errors import BodyMissing
@@ -162,6 +162,8 @@ def entries_known(request: HttpRequest) -> HttpResponse:
 def registers(request: HttpRequest) -> HttpResponse:
     """Answer all registers and buckets of this node (GET), or join another node's (PUT)."""
     if request.method == "PUT":
+        if stability.is_outdated(sender_of(request).node_id):
+            return _problem(421, Outdated.code, Outdated.default_message)
         try:
             backfill.join_control(json.loads(request.peer_body))  # type: ignore[attr-defined]
         except (ValueError, KeyError, TypeError, AttributeError) as error:

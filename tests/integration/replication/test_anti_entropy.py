@@ -5,6 +5,7 @@ The peer is a copy of the tables that is put in place while the peer is asked.
 
 import json
 from inspect import unwrap
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -78,6 +79,7 @@ class Request:
 
     def __init__(self, method, path, body):
         self.method, self.peer_body = method, body
+        self.peer = SimpleNamespace(node_id="east-2", scope="cluster")
         query = path.partition("?")[2]
         self.GET = dict(pair.split("=") for pair in query.split("&") if pair)
 
