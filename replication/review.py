@@ -18,7 +18,7 @@ from cluster import transport
 from cluster.core.node import NodeInfo
 from replication import bucket_state, entries, outbox, stability
 from replication.core.applied import AppliedRanges
-from replication.core.review import Brought, Fate, Known, judge, known_by
+from replication.core.review import Brought, Fate, Known, judge, known_by, uncovers
 from replication.core.stability import ranges_of
 from replication.models import (
     AppliedActor,
@@ -33,8 +33,8 @@ from rs3gw.storage import attributes, commit, rows
 from rs3gw.storage import services as storage
 from rs3gw.storage.attributes import VersionDot
 from rs3gw.storage.core.objects import NULL_VERSION, Entry
-from rs3gw.storage.core.siblings import winner
-from rs3gw.storage.models import Bucket, ClockShard, KeptBody, ObjectVersion
+from rs3gw.storage.core.siblings import Sibling, winner
+from rs3gw.storage.models import Bucket, ClockShard, KeptBody, ObjectState, ObjectVersion
 
 logger = logging.getLogger(__name__)
 KNOWN_PATH = "/_cluster/entries/known"
@@ -75,14 +75,9 @@ def review(node: NodeInfo) -> int:
         return 0
     scene = _scene(node, {int(actor): seq for actor, seq in notice.own_frontier.items()})
     sent: set[tuple[int, int]] = set()
-    count = after = 0
-    while page := _page(after):
-        after = page[-1].row_id or 0
-        known = _ask_all(scene, page)
-        fates = [(e, _judge(scene, e, k)) for e, k in zip(page, known, strict=True)]
-        sent |= {(entry.actor, entry.seq) for entry, fate in fates if fate == Fate.SEND}
-        commit.run(lambda fates=fates: _carry_out(fates, node))  # type: ignore[misc]
-        count += sum(fate == Fate.SET_ASIDE for _, fate in fates)
+    # Deletes last: until then they show what loses against them.
+    count = _review_rows(scene, node, sent, deletes=False)
+    _review_rows(scene, node, sent, deletes=True)
     commit.run(lambda: _drop_unsent(notice, scene.old, sent))
     outcome = f"joined again from {node.node_id}; {count} objects in quarantine"
     Eviction.objects.filter(pk=notice.pk).update(ended_at=clock.utcnow(), outcome=outcome)
@@ -106,9 +101,26 @@ def _scene(node: NodeInfo, old: Mapping[int, int]) -> _Scene:
     )
 
 
-def _page(after: int) -> list[Entry]:
+def _review_rows(
+    scene: _Scene, node: NodeInfo, sent: set[tuple[int, int]], *, deletes: bool
+) -> int:
+    """Judge all values or all deletes; return how many were set aside."""
+    count = after = 0
+    while page := _page(after, deletes=deletes):
+        after = page[-1].row_id or 0
+        known = _ask_all(scene, page)
+        fates = [(e, _judge(scene, e, k)) for e, k in zip(page, known, strict=True)]
+        sent |= {(entry.actor, entry.seq) for entry, fate in fates if fate == Fate.SEND}
+        commit.run(lambda fates=fates: _carry_out(fates, node))  # type: ignore[misc]
+        count += sum(fate == Fate.SET_ASIDE for _, fate in fates)
+    return count
+
+
+def _page(after: int, *, deletes: bool) -> list[Entry]:
     # What this review writes again is behind the last row, and is judged as new.
     found = ObjectVersion.objects.filter(pk__gt=after).order_by("pk")
+    tombstone = ObjectState.TOMBSTONE
+    found = found.filter(state=tombstone) if deletes else found.exclude(state=tombstone)
     return rows.read_entries(list(found.values_list("pk", flat=True)[:PAGE_ROWS]))
 
 
@@ -174,12 +186,7 @@ def are_known(keys: Iterable[Sequence[object]]) -> list[list[bool]]:
 
 
 def _judge(scene: _Scene, entry: Entry, known: Known) -> Fate:
-    same = [
-        s
-        for s in rows.read_siblings(entry.bucket_id, entry.key)
-        if s.version_id == entry.version_id
-    ]
-    best = winner(same)
+    best = winner(_same_version(entry))
     is_own = entry.actor in scene.old
     value = Brought(
         is_own=is_own,
@@ -195,10 +202,18 @@ def _judge(scene: _Scene, entry: Entry, known: Known) -> Fate:
     return judge(known, value)
 
 
+def _same_version(entry: Entry) -> list[Sibling]:
+    held = rows.read_siblings(entry.bucket_id, entry.key)
+    return [sibling for sibling in held if sibling.version_id == entry.version_id]
+
+
 def _carry_out(fates: Sequence[tuple[Entry, Fate]], node: NodeInfo) -> None:
     buckets = Bucket.objects.in_bulk({entry.bucket_id for entry, _ in fates})
     for entry, fate in fates:
         bucket = buckets[entry.bucket_id]
+        has_live = any(not s.is_tombstone for s in _same_version(entry))
+        if uncovers(fate, is_tombstone=entry.is_tombstone, has_live_rival=has_live):
+            continue
         if fate == Fate.WRITE_AGAIN:
             _write_again(entry, bucket)
         elif fate == Fate.SET_ASIDE:

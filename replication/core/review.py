@@ -102,10 +102,12 @@ def _unknown(value: Brought) -> Fate:
 
 
 def _rival(known: Known, value: Brought) -> Fate:
-    if known.was_replaced:
-        return Fate.DROP
+    # Who does not hold it any more may have forgotten it together with what it won against; the
+    # one that still holds it has not.
     if known.has_row and (value.is_shared or not value.is_own):
         return Fate.KEEP
+    if known.was_replaced:
+        return Fate.DROP
     if known.has_row and value.is_named:
         # Written again it would become the newest version; no delete of it was forgotten, since
         # the one that holds it would have to have that delete.
@@ -113,3 +115,14 @@ def _rival(known: Known, value: Brought) -> Fate:
     if value.is_winner:
         return Fate.WRITE_AGAIN
     return Fate.KEEP if known.has_row else Fate.DROP
+
+
+def uncovers(fate: Fate, *, is_tombstone: bool, has_live_rival: bool) -> bool:
+    """Return whether taking a value out would show what it hides.
+
+    Args:
+        fate: What it was judged to.
+        is_tombstone: It is a delete.
+        has_live_rival: A value of the same version that is none stays.
+    """
+    return is_tombstone and has_live_rival and fate in (Fate.DROP, Fate.SET_ASIDE)

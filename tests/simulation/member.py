@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from replication.core.applied import AppliedRanges
 from replication.core.events import EventKind
-from replication.core.review import Brought, Fate, Known, known_by
+from replication.core.review import Brought, Fate, Known, known_by, uncovers
 from replication.core.stability import Limits, Told, cut, exceeded, may_evict, ranges_of
 from rs3gw.common import hlc
 from rs3gw.storage.core.siblings import Sibling, winner
@@ -18,6 +18,7 @@ from tests.simulation.replica import Disk, Dot, LaneRow, Replica
 RETENTION_SECONDS = 1.0
 TOMBSTONE_AGE_SECONDS = 1.0
 HEARD_SECONDS = 2.0
+STAYING = (Fate.KEEP, Fate.SEND)
 LIMITS = Limits(events=14)
 
 
@@ -292,6 +293,14 @@ class Member(Replica):
         sent: set[int] = set()
         for place, values in list(self.disk.keys.items()):
             fates = [(value, self._judge(asked, place, value, values, old)) for value in values]
+            staying = {v.version_id for v, f in fates if f in STAYING and not v.is_tombstone}
+            fates = [
+                (v, f)
+                for v, f in fates
+                if not uncovers(
+                    f, is_tombstone=v.is_tombstone, has_live_rival=v.version_id in staying
+                )
+            ]
             for value, fate in fates:
                 dot = (value.stamp.actor, value.stamp.seq)
                 if fate == Fate.SET_ASIDE:
