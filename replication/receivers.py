@@ -5,6 +5,7 @@ from cluster.core.node import NodeState
 from cluster.peer.auth import register_scope_secret
 from cluster.signals import node_state_changed
 from replication import backfill, control, drain, lanes, selectors
+from replication.healing import leaving
 from replication.peer.views import PAIR_PREFIX
 
 
@@ -12,7 +13,7 @@ def connect() -> None:
     """Listen to the cluster, offer it a backfill, and give it the pairing keys."""
     node_state_changed.connect(_on_node_state_changed, dispatch_uid="replication-lanes")
     cluster_services.on_joining.append(backfill.copy_from)
-    cluster_services.on_leaving.append(drain.finish_members)
+    cluster_services.on_leaving.extend([drain.finish_members, leaving.copy_out])
     register_scope_secret(PAIR_PREFIX.rstrip(":"), control.pairing_secret)
     cluster_services.gossip_sections["frontiers"] = (_produce_frontiers, _consume_frontiers)
 

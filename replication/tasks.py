@@ -6,6 +6,7 @@ from celery import shared_task
 from django.conf import settings
 
 from replication import dispatch, drain, lanes, trimming, uploads
+from replication.healing import rounds
 from replication.services import uploads as upload_services
 from rs3gw.common import clock
 
@@ -48,3 +49,23 @@ def trim_log(**_: object) -> None:
     trimming.trim(before=clock.utcnow() - retention)
     upload_services.settle()
     uploads.drop_stale()
+
+
+@shared_task(
+    name=dispatch.TASK_HEAL,
+    ignore_result=True,
+    time_limit=600,
+)
+def heal(**_: object) -> None:
+    """Bring bodies to where they belong."""
+    rounds.heal_round()
+
+
+@shared_task(
+    name=dispatch.TASK_SCRUB,
+    ignore_result=True,
+    time_limit=600,
+)
+def scrub(**_: object) -> None:
+    """Read on where the scrub stopped."""
+    rounds.scrub_round()

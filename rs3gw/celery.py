@@ -74,6 +74,12 @@ def _configuration() -> dict[str, object]:
                 "replication.tasks.sweep", "replicate", settings.RS3GW_SWEEP_INTERVAL_SECONDS
             ),
             "trim-log": _tick("replication.tasks.trim_log", "maintain", 60.0),
+            "heal": _tick(
+                "replication.tasks.heal", "maintain", settings.RS3GW_HEAL_INTERVAL_SECONDS
+            ),
+            "scrub": _tick(
+                "replication.tasks.scrub", "maintain", settings.RS3GW_HEAL_INTERVAL_SECONDS
+            ),
             "collect-bodies": _tick("rs3gw.storage.tasks.collect_unused_blobs", "maintain", 300.0),
             "expire-objects": _tick(
                 "rs3gw.s3.tasks.expire_objects",

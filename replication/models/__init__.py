@@ -1,6 +1,16 @@
 """Rows of replication."""
 
 from replication.models.config import BucketReplicationConfig
+from replication.models.healing import (
+    DamagedBody,
+    DropMark,
+    HealingCount,
+    HealingItem,
+    HealingJob,
+    ItemKind,
+    JobKind,
+    JobState,
+)
 from replication.models.log import (
     AppliedActor,
     ConflictCount,
@@ -18,9 +28,17 @@ __all__ = [
     "AppliedActor",
     "BucketReplicationConfig",
     "ConflictCount",
+    "DamagedBody",
     "Delivery",
     "DeliveryState",
     "DestinationKind",
+    "DropMark",
+    "HealingCount",
+    "HealingItem",
+    "HealingJob",
+    "ItemKind",
+    "JobKind",
+    "JobState",
     "Lane",
     "LaneState",
     "RegionKind",

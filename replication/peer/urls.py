@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from replication.peer import uploads, views
+from replication.peer import holding, uploads, views
 
 urlpatterns = [
     path("events", views.events),
@@ -10,6 +10,7 @@ urlpatterns = [
     path("entries", views.entries),
     path("registers", views.registers),
     path("blobs/wanted", views.blobs_wanted),
+    path("blobs/held", holding.blobs_held),
     path("blob/<str:sha256>", views.blob),
     path("uploads", uploads.uploads_of_bucket),
     path("uploads/<str:upload_id>", uploads.upload),

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpRe
 from django.http.response import HttpResponseBase
 
 from cluster.peer.auth import signed
-from replication import applier, backfill, bodies, selectors
+from replication import applier, backfill, bodies, damage, selectors
 from replication.core.envelope import MalformedBatch, decode_batch, encode_results
 from rs3gw.storage import blobs, commit, rows
 from rs3gw.storage.errors import BodyMissing
@@ -100,6 +100,12 @@ def _give_blob(request: HttpRequest, sha256: str) -> HttpResponseBase:
     size_bytes = len(inline) if inline is not None else 0
     if file is not None:
         size_bytes = file.seek(0, 2)
+    wanted = request.GET.get("size", "")
+    if wanted.isdigit() and int(wanted) != size_bytes:
+        if file is not None:
+            file.close()
+        damage.suspect(sha256, int(wanted), f"it has {size_bytes} bytes instead of {wanted}")
+        return _problem(404, BodyMissing.code, "This node's copy of that body is damaged.")
     match = _RANGE.match(request.headers.get("Range", ""))
     start, end = (int(match[1]), int(match[2])) if match else (0, size_bytes - 1)
     length = max(0, min(end, size_bytes - 1) - start + 1)
