@@ -87,6 +87,12 @@ def _configuration() -> dict[str, object]:
             "tidy": _tick(
                 "replication.tasks.tidy", "maintain", 10 * settings.RS3GW_TRIM_INTERVAL_SECONDS
             ),
+            "heal": _tick(
+                "replication.tasks.heal", "maintain", settings.RS3GW_HEAL_INTERVAL_SECONDS
+            ),
+            "scrub": _tick(
+                "replication.tasks.scrub", "maintain", settings.RS3GW_HEAL_INTERVAL_SECONDS
+            ),
             "collect-bodies": _tick("rs3gw.storage.tasks.collect_unused_blobs", "maintain", 300.0),
             "expire-objects": _tick(
                 "rs3gw.s3.tasks.expire_objects",

@@ -135,6 +135,33 @@ RS3GW_REGION_OUTBOX_MAX_AGE_SECONDS = envduration(
 )
 RS3GW_CLOCK_SKEW_MAX_SECONDS = envduration("RS3GW_CLOCK_SKEW_MAX", 30, minimum=1, maximum=86_400)
 
+# --- bodies: placement, rebuilding, scrub ---------------------------------------------------
+RS3GW_ZONE = envstr(
+    "RS3GW_ZONE",
+    pattern=r"[A-Za-z0-9._-]{1,63}",
+    allowed="1 to 63 letters, digits, dots, hyphens and underscores",
+)
+RS3GW_NODE_WEIGHT = float(
+    envstr(
+        "RS3GW_NODE_WEIGHT",
+        "1.0",
+        pattern=r"\d{1,3}(\.\d{1,3})?",
+        allowed="it must be a number from 0 to 999, such as 0.5 or 2",
+    )
+)
+RS3GW_REBUILD_AFTER_SECONDS = envduration(
+    "RS3GW_REBUILD_AFTER_SECONDS", 1800, minimum=1, maximum=30 * 86_400
+)
+RS3GW_HEAL_BYTES_PER_SECOND = envsize("RS3GW_HEAL_BYTES_PER_SECOND", 0, minimum=0, maximum=2**40)
+RS3GW_HEAL_INTERVAL_SECONDS = envduration("RS3GW_HEAL_INTERVAL", 30, minimum=0.1, maximum=3600)
+RS3GW_AUDIT_INTERVAL_SECONDS = envduration(
+    "RS3GW_AUDIT_INTERVAL", 3600, minimum=0.5, maximum=365 * 86_400
+)
+RS3GW_SCRUB_INTERVAL_SECONDS = envduration(
+    "RS3GW_SCRUB_INTERVAL_SECONDS", 7 * 86_400, minimum=1, maximum=365 * 86_400
+)
+RS3GW_SCRUB_TRANQUILITY = envint("RS3GW_SCRUB_TRANQUILITY", 4, minimum=0, maximum=100)
+
 if RS3GW_HEARTBEAT_TIMEOUT_SECONDS < 2 * RS3GW_HEARTBEAT_INTERVAL_SECONDS:
     raise SettingError(
         "RS3GW_HEARTBEAT_TIMEOUT",
