@@ -116,6 +116,7 @@ def change(
     *,
     reason: str,
     only_if_silent: bool = False,
+    is_noted: bool = False,
 ) -> bool:
     """Change a row if nobody else has in the meantime; return whether it was changed.
 
@@ -124,6 +125,7 @@ def change(
         fields: New values.
         reason: Why, for the history.
         only_if_silent: Also give up when the node was heard since the row was read.
+        is_noted: Write history also when the word for the row stays the same.
     """
     before, shown_before, actor_before = label(row), shown(row), row.actor
     now_at = clock.utcnow()
@@ -140,7 +142,7 @@ def change(
             row.state_changed_at = now_at
         if held.update(**fields) != 1:
             return False
-        if after != before:
+        if after != before or is_noted:
             _write_history(row, before, after, reason, now_at)
     is_new_disk = actor_before not in {0, row.actor}
     if shown(row) != shown_before or is_new_disk:
@@ -272,6 +274,7 @@ def change_own(
     reason: str,
     incarnation_min: int = 0,
     labels: Mapping[str, str] | None = None,
+    is_noted: bool = False,
 ) -> Node:
     """Take a step of this node's own life under a new incarnation.
 
@@ -281,6 +284,7 @@ def change_own(
         reason: Why, for the history.
         incarnation_min: The new incarnation is at least this.
         labels: What it adds to its metadata; by default what still holds of what it had added.
+        is_noted: Write history also when the node stays where it is.
 
     Raises:
         ClusterConflict: There is no such step from where it is.
@@ -303,7 +307,7 @@ def change_own(
             ),
         )
         fields = {**_fields(record), "is_self": True, "last_seen": clock.utcnow()}
-        if change(row, fields, reason=reason):
+        if change(row, fields, reason=reason, is_noted=is_noted):
             return row
     raise ClusterConflict("This node's record is being changed by someone else; try again.")
 

@@ -99,14 +99,11 @@ def test_a_node_that_is_told_of_its_removal_takes_itself_out(seeded, ticker, sta
     assert two.received == []
 
 
-def test_a_refusal_by_a_peer_is_enough_to_learn_of_it(seeded, ticker):
-    (two,) = seeded("node-2")
-    two.refusal = (421, _refusal(_removal()))
+def test_a_removal_that_gossip_brings_takes_the_node_out_too(seeded):
+    seeded("node-2")
 
-    ticker.run(1)
-
-    assert selectors.read().own_removal is None, "the pretended transport sends no signal"
     fencing.consume("node-2", [_removal().to_json()])
+
     assert table.own_row().state == Lifecycle.LEFT
 
 
@@ -248,3 +245,14 @@ def test_a_peer_that_stops_is_counted_and_not_relied_on(seeded):
     now = selectors.read()
     assert now.quorum_size == 3
     assert [node.node_id for node in now.routable] == ["node-1", "node-3"]
+
+
+def test_an_old_copy_that_is_noticed_while_starting_is_in_the_history_too(seeded, hooks):
+    seeded("node-2")
+    services.start()
+
+    services.begin_again()
+
+    step = NodeTransition.objects.first()
+    assert (step.old, step.new) == ("starting", "starting")
+    assert step.reason == "an old copy of its data was put back"
