@@ -18,7 +18,7 @@ from cluster import transport
 from cluster.core.node import NodeInfo
 from replication import bucket_state, entries, outbox, stability
 from replication.core.applied import AppliedRanges
-from replication.core.review import Brought, Fate, Known, judge, known_by, uncovers
+from replication.core.review import Answer, Brought, Fate, Known, judge, uncovers
 from replication.core.stability import ranges_of
 from replication.models import (
     AppliedActor,
@@ -126,12 +126,13 @@ def _page(after: int, *, deletes: bool) -> list[Entry]:
 
 def _ask_all(scene: _Scene, page: Sequence[Entry]) -> list[Known]:
     """Return what the members know of each entry; only the source has to answer."""
-    found = _ask(scene.source, page)
+    first = _ask(scene.source, page)
     unclear = [
         index
         for index, entry in enumerate(page)
-        if not found[index].has_row or entry.seq > scene.shared.get(entry.actor, entry.seq)
+        if not first[index].has_row or entry.seq > scene.shared.get(entry.actor, entry.seq)
     ]
+    more: dict[int, tuple[Answer, ...]] = {}
     for client in scene.others if unclear else ():
         try:
             answers = _ask(client, [page[index] for index in unclear])
@@ -139,11 +140,11 @@ def _ask_all(scene: _Scene, page: Sequence[Entry]) -> list[Known]:
             logger.info("reviewing without an answer: %s", error)
             continue
         for index, answer in zip(unclear, answers, strict=True):
-            found[index] = found[index].along_with(answer)
-    return found
+            more[index] = (*more.get(index, ()), answer)
+    return [Known(answer, more.get(index, ())) for index, answer in enumerate(first)]
 
 
-def _ask(client: transport.PeerClient, page: Sequence[Entry]) -> list[Known]:
+def _ask(client: transport.PeerClient, page: Sequence[Entry]) -> list[Answer]:
     buckets = Bucket.objects.in_bulk({entry.bucket_id for entry in page})
     keys = [
         [str(buckets[e.bucket_id].incarnation), e.key, e.version_id, e.actor, e.seq] for e in page
@@ -151,7 +152,7 @@ def _ask(client: transport.PeerClient, page: Sequence[Entry]) -> list[Known]:
     body = json.dumps({"keys": keys}).encode()
     response = client.request("POST", KNOWN_PATH, body=body, timeout_seconds=TIMEOUT_SECONDS)
     return [
-        known_by(has_row=bool(row), has_version=bool(version), was_applied=bool(applied))
+        Answer(has_row=bool(row), has_version=bool(version), was_applied=bool(applied))
         for row, version, applied in json.loads(response.body)["known"]
     ]
 

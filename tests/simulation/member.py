@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from replication.core.applied import AppliedRanges
 from replication.core.events import EventKind
-from replication.core.review import Brought, Fate, Known, known_by, uncovers
+from replication.core.review import Answer, Brought, Fate, Known, uncovers
 from replication.core.stability import Limits, Told, cut, exceeded, may_evict, ranges_of
 from rs3gw.common import hlc
 from rs3gw.storage.core.siblings import Sibling, winner
@@ -312,11 +312,11 @@ class Member(Replica):
             self._remove(place, [v for v, f in fates if f in (Fate.DROP, Fate.SET_ASIDE)])
         self._drop_unsent(old, sent)
 
-    def knows(self, place: tuple[str, str], value: Sibling) -> Known:
+    def knows(self, place: tuple[str, str], value: Sibling) -> Answer:
         """Return what it knows of another node's value."""
         actor, seq = value.stamp.actor, value.stamp.seq
         held = self.disk.keys.get(place, ())
-        return known_by(
+        return Answer(
             has_row=(actor, seq) in {(s.stamp.actor, s.stamp.seq) for s in held},
             has_version=value.version_id in {s.version_id for s in held},
             was_applied=self.disk.applied.get(actor, AppliedRanges()).contains(seq),
@@ -331,9 +331,8 @@ class Member(Replica):
             for name in others
         )
         same = [s for s in values if s.version_id == value.version_id]
-        known = Known()
-        for other in asked:
-            known = known.along_with(other.knows(place, value))
+        answers = [other.knows(place, value) for other in asked]
+        known = Known(answers[0], tuple(answers[1:]))
         is_shared = actor in {record.actor for record in self.disk.view.values()}
         brought = Brought(
             is_own=is_own,
