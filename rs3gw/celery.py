@@ -73,7 +73,20 @@ def _configuration() -> dict[str, object]:
             "sweep": _tick(
                 "replication.tasks.sweep", "replicate", settings.RS3GW_SWEEP_INTERVAL_SECONDS
             ),
-            "trim-log": _tick("replication.tasks.trim_log", "maintain", 60.0),
+            "close-gaps": _tick(
+                "replication.tasks.close_gaps", "maintain", settings.RS3GW_GAP_CHECK_SECONDS
+            ),
+            "carry-out-comparisons": _tick("replication.tasks.compare", "maintain", 5.0),
+            **_comparisons(),
+            "trim-log": _tick(
+                "replication.tasks.trim_log", "maintain", settings.RS3GW_TRIM_INTERVAL_SECONDS
+            ),
+            "forget": _tick(
+                "replication.tasks.forget", "maintain", settings.RS3GW_TRIM_INTERVAL_SECONDS
+            ),
+            "tidy": _tick(
+                "replication.tasks.tidy", "maintain", 10 * settings.RS3GW_TRIM_INTERVAL_SECONDS
+            ),
             "collect-bodies": _tick("rs3gw.storage.tasks.collect_unused_blobs", "maintain", 300.0),
             "expire-objects": _tick(
                 "rs3gw.s3.tasks.expire_objects",
@@ -82,6 +95,15 @@ def _configuration() -> dict[str, object]:
             ),
         },
     }
+
+
+def _comparisons() -> dict[str, object]:
+    """Return the schedule of comparisons; none when they are switched off."""
+    interval_seconds = settings.RS3GW_COMPARE_INTERVAL_SECONDS
+    if not interval_seconds:
+        return {}
+    tick = _tick("replication.tasks.compare", "maintain", interval_seconds)
+    return {"compare": {**tick, "kwargs": {"by_schedule": True}}}
 
 
 app = make_app(MAIN)

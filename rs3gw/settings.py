@@ -48,6 +48,7 @@ if bool(RS3GW_TLS_CERT) != bool(RS3GW_TLS_KEY):
 RS3GW_REGION = envstr("RS3GW_REGION", "us-east-1", pattern=_NAME, allowed=_NAME_ALLOWED)
 RS3GW_S3_DOMAIN = envstr("RS3GW_S3_DOMAIN")
 RS3GW_PUBLIC_URL = envstr("RS3GW_PUBLIC_URL", pattern=r"https?://\S+")
+RS3GW_DRAIN_SECONDS = envduration("RS3GW_DRAIN_SECONDS", 3, minimum=0, maximum=300)
 RS3GW_HTTP_THREADS = envint("RS3GW_HTTP_THREADS", 32, minimum=2, maximum=512)
 RS3GW_PEER_THREADS = envint("RS3GW_PEER_THREADS", 16, minimum=2, maximum=512)
 RS3GW_CONNECTIONS_MAX = envint("RS3GW_CONNECTIONS_MAX", 1000, minimum=10, maximum=60_000)
@@ -99,10 +100,38 @@ RS3GW_GOSSIP_INTERVAL_SECONDS = envduration("RS3GW_GOSSIP_INTERVAL", 1, minimum=
 # --- replication ----------------------------------------------------------------------------
 RS3GW_REPLICATION_MODE = envchoice("RS3GW_REPLICATION_MODE", "async", {"async", "quorum", "sync"})
 RS3GW_REPLICATION_FACTOR = envint("RS3GW_REPLICATION_FACTOR", 2, minimum=0, maximum=99)
+RS3GW_GAP_CHECK_SECONDS = envduration("RS3GW_GAP_CHECK", 5, minimum=0.1, maximum=3600)
+RS3GW_GAP_GRACE_SECONDS = envduration("RS3GW_GAP_GRACE", 20, minimum=0, maximum=86_400)
+RS3GW_COMPARE_INTERVAL_SECONDS = envduration(
+    "RS3GW_COMPARE_INTERVAL", 3600, minimum=0, maximum=30 * 86_400
+)
+RS3GW_COMPARE_MARGIN_SECONDS = envduration("RS3GW_COMPARE_MARGIN", 120, minimum=0, maximum=86_400)
+RS3GW_COMPARE_REPAIRS_MAX = envint("RS3GW_COMPARE_REPAIRS_MAX", 10_000, minimum=0, maximum=10**9)
+RS3GW_REJOIN_REMOVED = envbool("RS3GW_REJOIN_REMOVED", default=False)
 RS3GW_SWEEP_INTERVAL_SECONDS = envduration("RS3GW_SWEEP_INTERVAL", 1, minimum=0.1, maximum=300)
 RS3GW_WRITE_TIMEOUT_SECONDS = envduration("RS3GW_WRITE_TIMEOUT", 10, minimum=0.1, maximum=300)
 RS3GW_EVENT_RETENTION_SECONDS = envduration(
     "RS3GW_EVENT_RETENTION", 86_400, minimum=0, maximum=365 * 86_400
+)
+RS3GW_TRIM_INTERVAL_SECONDS = envduration("RS3GW_TRIM_INTERVAL", 60, minimum=0.2, maximum=3600)
+RS3GW_TOMBSTONE_MIN_AGE_SECONDS = envduration(
+    "RS3GW_TOMBSTONE_MIN_AGE_SECONDS", 86_400, minimum=0, maximum=365 * 86_400
+)
+RS3GW_OUTBOX_MAX_EVENTS = envint(
+    "RS3GW_OUTBOX_MAX_EVENTS", 10_000_000, minimum=0, maximum=10_000_000_000
+)
+RS3GW_OUTBOX_MAX_BYTES = envsize("RS3GW_OUTBOX_MAX_BYTES", 0, minimum=0, maximum=2**60)
+RS3GW_OUTBOX_MAX_AGE_SECONDS = envduration(
+    "RS3GW_OUTBOX_MAX_AGE_SECONDS", 7 * 86_400, minimum=0, maximum=365 * 86_400
+)
+RS3GW_REGION_OUTBOX_MAX_EVENTS = envint(
+    "RS3GW_REGION_OUTBOX_MAX_EVENTS", 0, minimum=0, maximum=10_000_000_000
+)
+RS3GW_REGION_OUTBOX_MAX_BYTES = envsize(
+    "RS3GW_REGION_OUTBOX_MAX_BYTES", 0, minimum=0, maximum=2**60
+)
+RS3GW_REGION_OUTBOX_MAX_AGE_SECONDS = envduration(
+    "RS3GW_REGION_OUTBOX_MAX_AGE_SECONDS", 0, minimum=0, maximum=10 * 365 * 86_400
 )
 RS3GW_CLOCK_SKEW_MAX_SECONDS = envduration("RS3GW_CLOCK_SKEW_MAX", 30, minimum=1, maximum=86_400)
 
@@ -321,6 +350,7 @@ SPECTACULAR_SETTINGS = {
         "BucketState": "rs3gw.storage.models.BucketState",
         "DeliveryState": "replication.models.DeliveryState",
         "LaneState": "replication.models.LaneState",
+        "ReplicationMode": ["sync", "async", "quorum"],
         "NodeState": ["starting", "joining", "active", "leaving", "failed"],
     },
     "SWAGGER_UI_DIST": "SIDECAR",

@@ -11,4 +11,7 @@ router.register("rules", views.RuleViewSet, basename="rule")
 router.register("lanes", views.LaneViewSet, basename="lane")
 router.register("deliveries", views.DeliveryViewSet, basename="delivery")
 router.register("events", views.EventViewSet, basename="event")
+router.register("comparisons", views.ComparisonViewSet, basename="comparison")
+router.register("evictions", views.EvictionViewSet, basename="eviction")
+router.register("quarantine", views.QuarantineViewSet, basename="quarantine")
 urlpatterns = router.urls

@@ -82,6 +82,7 @@ class Listener(Host):
         self._closing: set[Connection] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self._retiring = threading.Event()
         self._threads: list[threading.Thread] = []
         scheme = "https" if config.certificate else "http"
         self._base = base_environ(scheme, config.host, self.port, _ErrorLog())
@@ -101,8 +102,18 @@ class Listener(Host):
             thread.start()
             self._threads.append(thread)
 
-    def stop(self, drain_seconds: float) -> None:
-        """Stop accepting, let running requests end for up to `drain_seconds`, and close."""
+    def retire(self) -> None:
+        """Serve on, but end each connection with its next answer, so that its client leaves."""
+        self._retiring.set()
+
+    def stop(self, drain_seconds: float, hurried: threading.Event | None = None) -> None:
+        """Stop accepting, let running requests end for up to `drain_seconds`, and close.
+
+        Args:
+            drain_seconds: Longest time that running requests get.
+            hurried: When it is set, they get no more time.
+        """
+        hurried = hurried or threading.Event()
         with self._lock:
             if self._stopping.is_set():
                 return
@@ -110,7 +121,7 @@ class Listener(Host):
         deadline = clock.monotonic() + drain_seconds
         self._wake()
         self._threads[0].join(drain_seconds + JOIN_SECONDS)
-        while self._busy and clock.monotonic() < deadline:
+        while self._busy and clock.monotonic() < deadline and not hurried.is_set():
             clock.sleep(POLL_SECONDS)
         with self._lock:
             for connection in self._busy:
@@ -125,8 +136,8 @@ class Listener(Host):
         self._wake_out.close()
 
     def is_stopping(self) -> bool:
-        """Return whether the server is going down."""
-        return self._stopping.is_set()
+        """Return whether the server is going down, or about to."""
+        return self._stopping.is_set() or self._retiring.is_set()
 
     def is_contended(self) -> bool:
         """Return whether connections wait for a thread."""
@@ -303,10 +314,15 @@ class HttpServer:
         for listener in self.listeners:
             listener.start()
 
-    def stop(self, drain_seconds: float) -> None:
-        """Drain and stop every listener."""
+    def retire(self) -> None:
+        """Let clients leave: see `Listener.retire`."""
+        for listener in self.listeners:
+            listener.retire()
+
+    def stop(self, drain_seconds: float, hurried: threading.Event | None = None) -> None:
+        """Drain and stop every listener; `hurried` cuts it short."""
         threads = [
-            threading.Thread(target=listener.stop, args=(drain_seconds,))
+            threading.Thread(target=listener.stop, args=(drain_seconds, hurried))
             for listener in self.listeners
         ]
         for thread in threads:

@@ -16,7 +16,7 @@ def _span(values, unit=" s"):
 def table(figures):
     """Return a Markdown table: a line for each scenario and mode."""
     lines = [
-        "| Scenario | Mode | Operations | Noticed after | Writes stood still | Same everywhere after |",
+        "| Scenario | Mode | Operations | Noticed after | Writes stood still | Same again after |",
         "|---|---|---|---|---|---|",
     ]
     ordered = sorted(figures, key=lambda f: (f.scenario, f.mode))

@@ -101,7 +101,5 @@ def test_a_link_is_slow(run, mode):
             experiment.look(experiment.cluster.all)
         experiment.work(CALM_SECONDS)
         experiment.converge()
-    experiment.figures.gap_seconds = checkers.write_gap_seconds(
-        experiment.history, [0, 1], struck
-    )
+    experiment.figures.gap_seconds = checkers.write_gap_seconds(experiment.history, [0, 1], struck)
     experiment.check()
