@@ -109,6 +109,10 @@ class Experiment:
         self.cluster.wait_whole()
         seconds = wait_converged(self.cluster, self.buckets, deadline_seconds)
         self.figures.convergence_seconds = seconds
+        self.show()
+
+    def show(self):
+        """Take what the nodes show now for what they show in the end."""
         self.last = [self._snapshot(n, b) for b in self.buckets for n in self.cluster.all]
 
     def check(self, *, history=None, but=()):

@@ -103,6 +103,7 @@ class Workload:
 
     def __init__(self, cluster, load, seed=1):
         self.history = []
+        self.prefix = ""
         self._cluster, self._load, self._seed = cluster, load, seed
         self._numbers = itertools.count(1)
         self._stopping, self._resting = threading.Event(), threading.Event()
@@ -149,7 +150,7 @@ class Workload:
         kind = rng.choices(KINDS, self._load.weights)[0]
         bucket = rng.choice(self._load.buckets)
         number = next(self._numbers)
-        key = "" if kind == LIST else f"k{rng.randrange(self._load.keys):02}"
+        key = "" if kind == LIST else f"{self.prefix}k{rng.randrange(self._load.keys):02}"
         value = f"v{number}" if kind == PUT else ABSENT
         size_bytes = rng.choice(self._load.sizes_bytes)
         start = time.monotonic()
@@ -297,6 +298,15 @@ def waiting(cluster, node):
     name = "rs3gw_replication_events_pending"
     counts = [value for sample, value in found.items() if sample.startswith(name)]
     return sum(counts) if found else -1
+
+
+def wait_sent(cluster, deadline_seconds=30):
+    """Wait until nothing waits to be sent, whatever the nodes show."""
+    wait_until(
+        lambda: all(waiting(cluster, node) == 0 for node in cluster.all),
+        deadline_seconds,
+        "nothing waits",
+    )
 
 
 def wait_converged(cluster, buckets, deadline_seconds=30):
