@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from cluster import metrics as cluster_metrics
 from cluster import selectors as cluster
 from replication import selectors as replication
+from rs3gw.console import healing_metrics
 from rs3gw.console.selectors import link_facts
 from rs3gw.storage.models import Bucket
 from rs3gw.storage.selectors import SERVED_STATES
@@ -31,6 +32,7 @@ class NodeCollector(Collector):
         yield from _replication(replication.summarise(statuses))
         yield from _links(statuses)
         yield from _conflicts()
+        yield from healing_metrics.families()
         yield _gauge(
             "rs3gw_buckets",
             "Buckets that are served.",
