@@ -229,8 +229,8 @@ class Load:
 class Move:
     """What would be copied from one member to another."""
 
-    source: str
-    target: str
+    giver: str
+    taker: str
     load: Load
 
 
@@ -249,11 +249,10 @@ def moves(
         for node_id in new:
             if node_id in old or not old:
                 continue
-            source = losing.pop(0) if losing else old[0]
-            pair = source, node_id
+            pair = losing.pop(0) if losing else old[0], node_id
             found[pair] = found.get(pair, Load()).plus(load)
     ranked = sorted(found.items(), key=lambda item: (-item[1].size_bytes, item[0]))
-    return [Move(source, target, load) for (source, target), load in ranked]
+    return [Move(giver, taker, load) for (giver, taker), load in ranked]
 
 
 def loads(shards: Mapping[int, Load], plan: Plan, replication_factor: int) -> dict[str, Load]:

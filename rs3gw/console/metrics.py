@@ -14,6 +14,7 @@ from cluster import metrics as cluster_metrics
 from cluster import selectors as cluster
 from replication import attention
 from replication import selectors as replication
+from rs3gw.console import healing_metrics
 from rs3gw.console.selectors import link_facts
 from rs3gw.storage.models import Bucket, ObjectState, ObjectVersion
 from rs3gw.storage.selectors import SERVED_STATES
@@ -33,6 +34,7 @@ class NodeCollector(Collector):
         yield from _links(statuses)
         yield from _conflicts()
         yield from _upkeep(statuses)
+        yield from healing_metrics.families()
         yield _gauge(
             "rs3gw_buckets",
             "Buckets that are served.",

@@ -53,6 +53,8 @@ _SECTIONS = (
         "Storage",
         (
             ("Buckets", "admin:storage_bucket_changelist", "bucket"),
+            ("Healing of bodies", "admin:replication_healingjob_changelist", "lane"),
+            ("Damaged bodies", "admin:replication_damagedbody_changelist", "parked"),
             ("Objects", "admin:storage_objectversion_changelist", "object"),
             ("Accounts and users", "admin:s3_s3user_changelist", "people"),
             ("Access keys", "admin:s3_accesskey_changelist", "key"),
