@@ -32,6 +32,7 @@ from rs3gw.framework import (  # noqa: F401  (Django reads them here)
     SPECTACULAR_SETTINGS,
     TEMPLATES,
 )
+from rs3gw.version import VERSION as RS3GW_VERSION  # noqa: F401  (others read it here)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _HOST_PORT = r"(\[[0-9a-fA-F:.]+\]|[^\s:/,]+):\d{1,5}"
