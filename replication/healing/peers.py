@@ -99,6 +99,7 @@ def send(node: NodeInfo, sha256: str, size_bytes: int, is_halted: Callable[[], b
     file, _ = blobs.open_whole(sha256, size_bytes)
     if file is None:
         return False
-    chunks = paced(blobs.read_range(file, 0, size_bytes), is_halted)
-    transport.client(node).send_stream("PUT", BLOB_PATH + sha256, chunks, size_bytes)
+    with file:
+        chunks = paced(blobs.read_range(file, 0, size_bytes), is_halted)
+        transport.client(node).send_stream("PUT", BLOB_PATH + sha256, chunks, size_bytes)
     return True

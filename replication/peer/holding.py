@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
@@ -24,6 +24,11 @@ def blobs_held(request: HttpRequest) -> HttpResponse:
     except (ValueError, KeyError, TypeError):
         message = "Send {'bodies': [[sha256, size], ...]}."
         return JsonResponse({"code": "MalformedRequest", "message": message}, status=400)
+    return JsonResponse(holding_of(wanted))
+
+
+def holding_of(wanted: Mapping[str, int]) -> dict[str, list[str]]:
+    """Return which of these bodies, given with their sizes, lie here and which are held."""
     names = [sha256 for sha256 in wanted if _SHA256.match(sha256)]
     # The marks are read before the disk is looked at; the order matters.
     unsure = _unsure(names)
@@ -37,7 +42,7 @@ def blobs_held(request: HttpRequest) -> HttpResponse:
             is_named=upkeep.is_held(sha256),
         )
     ]
-    return JsonResponse({"held": held, "present": present})
+    return {"held": held, "present": present}
 
 
 def _unsure(names: Sequence[str]) -> set[str]:
