@@ -97,7 +97,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "BucketState": "rs3gw.storage.models.BucketState",
         "DeliveryState": "replication.models.DeliveryState",
+        "HealingJobKind": "replication.models.JobKind",
+        "HealingStartKind": ["audit", "scrub"],
         "LaneState": "replication.models.LaneState",
+        "RegionKind": "replication.models.RegionKind",
         "ReplicationMode": ["sync", "async", "quorum"],
         "NodeState": ["starting", "joining", "active", "leaving", "failed"],
     },
