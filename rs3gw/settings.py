@@ -60,6 +60,20 @@ RS3GW_PUBLIC_URL = envstr("RS3GW_PUBLIC_URL", pattern=r"https?://\S+")
 RS3GW_DRAIN_SECONDS = envduration("RS3GW_DRAIN_SECONDS", 3, minimum=0, maximum=300)
 RS3GW_HTTP_THREADS = envint("RS3GW_HTTP_THREADS", 32, minimum=2, maximum=512)
 RS3GW_PEER_THREADS = envint("RS3GW_PEER_THREADS", 16, minimum=2, maximum=512)
+RS3GW_REQUESTS_MAX = envint(
+    "RS3GW_REQUESTS_MAX",
+    RS3GW_HTTP_THREADS - max(1, RS3GW_HTTP_THREADS // 8),
+    minimum=1,
+    maximum=511,
+)
+if RS3GW_REQUESTS_MAX >= RS3GW_HTTP_THREADS:
+    raise SettingError(
+        "RS3GW_REQUESTS_MAX",
+        str(RS3GW_REQUESTS_MAX),
+        f"it must be less than RS3GW_HTTP_THREADS ({RS3GW_HTTP_THREADS}): threads must be left "
+        "for health checks and the admin",
+    )
+RS3GW_REQUESTS_QUEUE_MAX = envint("RS3GW_REQUESTS_QUEUE_MAX", 128, minimum=0, maximum=60_000)
 RS3GW_CONNECTIONS_MAX = envint("RS3GW_CONNECTIONS_MAX", 1000, minimum=10, maximum=60_000)
 RS3GW_WORKER_THREADS = envint("RS3GW_WORKER_THREADS", 4, minimum=1, maximum=64)
 RS3GW_INLINE_BODY_MAX_BYTES = envsize(
