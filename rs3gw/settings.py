@@ -118,6 +118,7 @@ RS3GW_HEARTBEAT_INTERVAL_SECONDS = envduration(
 RS3GW_HEARTBEAT_TIMEOUT_SECONDS = envduration(
     "RS3GW_HEARTBEAT_TIMEOUT", 15, minimum=0.3, maximum=3600
 )
+RS3GW_FLAP_LIMIT = envint("RS3GW_FLAP_LIMIT", 5, minimum=0, maximum=1000)
 RS3GW_GOSSIP_INTERVAL_SECONDS = envduration("RS3GW_GOSSIP_INTERVAL", 1, minimum=0.1, maximum=60)
 
 # --- replication ----------------------------------------------------------------------------

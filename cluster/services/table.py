@@ -5,7 +5,7 @@ row in the same transaction and tells the rest of this node after the commit; wh
 """
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,7 @@ from cluster.core.node import (
 )
 from cluster.core.removal import Removal
 from cluster.models import Node, NodeTransition, SeedContact
+from cluster.services import flapping
 from cluster.services.errors import ClusterConflict
 from cluster.signals import node_state_changed
 from rs3gw.common import clock, identity
@@ -41,7 +42,6 @@ ATTEMPTS_MAX = 5
 TRANSITIONS_MAX = 10_000
 REASON_CHARS_MAX = 255
 REMOVED_WHILE_AWAY = "was removed, and joins again under a new writer id"
-LAST_SEEN_STALE_INTERVALS = 1.5
 # Label of a node that an operator removed although no majority could be reached.
 FORCED = "forced"
 
@@ -67,7 +67,11 @@ def _take(heard: MemberRecord) -> None:
             continue
         ours = selectors.record_of(row)
         merged = merge_records(ours, believe(heard, is_heard_directly=is_fresh(row)))
-        if merged == ours or change(row, _fields(merged), reason="said so"):
+        fields = _fields(merged)
+        is_well = fields["liveness"] == Liveness.ALIVE and fields["state"] != Lifecycle.LEFT
+        if is_well and flapping.is_held(row):
+            fields["liveness"] = Liveness.SUSPECT.value
+        if merged == ours or change(row, fields, reason="said so"):
             return
 
 
@@ -202,43 +206,6 @@ def is_fresh(row: Node) -> bool:
     interval = conf.cluster_config().heartbeat_interval.total_seconds()
     is_recent = 0 <= silence < SUSPECT_AFTER_INTERVALS * interval
     return is_recent and row.liveness == Liveness.ALIVE
-
-
-def saw(node_id: str, incarnation: int, row: Node | None) -> None:
-    """Note that a peer was heard; it is alive at once if it was not.
-
-    A peer that speaks under an older incarnation than the one known has lost its disk or was
-    restored; it is told so and is believed when it has caught up.
-
-    Args:
-        node_id: Who was heard.
-        incarnation: The incarnation it speaks under.
-        row: Its row as known; None when it is not.
-    """
-    if row is None or row.state == Lifecycle.LEFT or incarnation < row.incarnation:
-        return
-    now_at = clock.utcnow()
-    if row.liveness != Liveness.ALIVE:
-        for _ in range(ATTEMPTS_MAX):
-            fresh = Node.objects.get(node_id=node_id)
-            alive = {"liveness": Liveness.ALIVE.value, "last_seen": now_at}
-            if fresh.liveness == Liveness.ALIVE or change(fresh, alive, reason="was heard again"):
-                return
-    elif _is_last_seen_stale(row, now_at):
-        # Usually the worker's own heartbeats keep this fresh and nothing is written here.
-        touch([node_id])
-        row.last_seen = now_at
-
-
-def _is_last_seen_stale(row: Node, now_at: datetime) -> bool:
-    age = (now_at - row.last_seen).total_seconds()
-    interval = conf.cluster_config().heartbeat_interval.total_seconds()
-    return abs(age) > LAST_SEEN_STALE_INTERVALS * interval
-
-
-def touch(node_ids: Collection[str]) -> None:
-    """Write down that these nodes were heard now."""
-    Node.objects.filter(node_id__in=node_ids).update(last_seen=clock.utcnow())
 
 
 def own_row() -> Node | None:

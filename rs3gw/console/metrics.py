@@ -21,6 +21,7 @@ from rs3gw.storage.selectors import SERVED_STATES
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 DEFAULT_STRATEGY = "last_write_wins"
+LIVENESS_VALUES = {"alive": 1.0, "suspect": 0.5, "failed": 0.0}
 
 
 class NodeCollector(Collector):
@@ -30,6 +31,7 @@ class NodeCollector(Collector):
         """Return all families, each with the values of now."""
         statuses = replication.lanes_overview()
         yield from _cluster()
+        yield from _peers()
         yield from _replication(replication.summarise(statuses))
         yield from _links(statuses)
         yield from _conflicts()
@@ -55,6 +57,25 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 
 def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(name, text, value=value)
+
+
+def _peers() -> Iterator[Metric]:
+    heard = GaugeMetricFamily(
+        "rs3gw_cluster_peer_heard",
+        "1 alive, 0.5 suspect, 0 failed, as this node sees it.",
+        labels=["node"],
+    )
+    reached = GaugeMetricFamily(
+        "rs3gw_cluster_peer_reached", "1 when the last heartbeat was answered.", labels=["node"]
+    )
+    seconds = GaugeMetricFamily(
+        "rs3gw_cluster_peer_round_trip_seconds", "Time of the last heartbeat.", labels=["node"]
+    )
+    for row in cluster_metrics.peer_views():
+        heard.add_metric([row.node_id], LIVENESS_VALUES[row.liveness])
+        reached.add_metric([row.node_id], float(row.reaches))
+        seconds.add_metric([row.node_id], row.rtt_ms / 1000)
+    yield from (heard, reached, seconds)
 
 
 def _cluster() -> Iterator[Metric]:

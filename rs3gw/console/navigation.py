@@ -43,6 +43,7 @@ _SECTIONS = (
         (
             ("Regions", "admin:replication_replicationregion_changelist", "region"),
             ("Nodes", "admin:cluster_node_changelist", "node"),
+            ("Who sees whom", "admin:cluster_peerview_changelist", "node"),
             ("Leaves", "admin:cluster_leaverun_changelist", "history"),
             ("Removed nodes", "admin:cluster_removednode_changelist", "history"),
             ("Evictions", "admin:replication_eviction_changelist", "node"),
