@@ -62,7 +62,7 @@ def _counter(name: str, text: str, value: float) -> Metric:
 def _peers() -> Iterator[Metric]:
     heard = GaugeMetricFamily(
         "rs3gw_cluster_peer_heard",
-        "1 alive, 0.5 suspect, 0 failed, as this node sees it.",
+        "1 alive, 0.5 suspect, 0 failed.",
         labels=["node"],
     )
     reached = GaugeMetricFamily(

@@ -69,7 +69,7 @@ def test_without_a_cluster_nobody_is_probed(settings):
         receive_probe("node-2", {"nodes": []})
 
 
-def test_the_view_of_this_node_and_of_others_make_a_matrix(seeded, ticker, administrator):
+def test_the_view_of_this_node_and_of_others_make_a_matrix(seeded, ticker, admin_client):
     _, three = seeded("node-2", "node-3")
     three.is_down = True
     ticker.run(10)
@@ -78,7 +78,7 @@ def test_the_view_of_this_node_and_of_others_make_a_matrix(seeded, ticker, admin
         "node-3": False,
     }
     views.consume("node-3", {"node-1": ["alive", True, 1.5, 1_700_000_000_000]})
-    found = administrator.get("/api/cluster/matrix").json()
+    found = admin_client.get("/api/cluster/matrix").json()
     assert found["nodes"] == ["node-1", "node-2", "node-3"]
     assert len(found["views"]) == 3
     assert found["one_way"] == [["node-3", "node-1"]]
@@ -106,10 +106,10 @@ def test_own_word_about_oneself_comes_from_here_only(seeded):
     assert not PeerView.objects.filter(observer="node-1", liveness="failed").exists()
 
 
-def test_the_page_is_a_table(seeded, ticker, browser):
+def test_the_page_is_a_table(seeded, ticker, admin_client):
     seeded("node-2", "node-3")
     ticker.run(5)
-    page = browser.get(reverse("admin:cluster_peerview_changelist")).content.decode()
+    page = admin_client.get(reverse("admin:cluster_peerview_changelist")).content.decode()
     assert "Who sees whom" in page
     assert page.count("Not told") == 4
     assert Client().get(reverse("admin:cluster_peerview_changelist")).status_code == 302
