@@ -76,9 +76,7 @@ class Region:
             payload={} if is_delete else {"etag": "e", "size": 0},
         )
         stamp = hlc.pack(clock.now_ms() if ms is None else ms)
-        event = event.stamped(
-            actor=actor, seq=seq, hlc=stamp, context=VectorClock(context or {})
-        )
+        event = event.stamped(actor=actor, seq=seq, hlc=stamp, context=VectorClock(context or {}))
         batch = Batch(
             sender_node="node-2",
             sender_region="us-east-1",
