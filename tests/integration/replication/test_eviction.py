@@ -238,7 +238,7 @@ class Member:
     def _request(self, method, path, *, body=b"", **_):
         assert (method, path) == ("POST", review.KNOWN_PATH)
         keys = [key for _, key, *_ in json.loads(body)["keys"]]
-        answers = [self.known.get(key, [False, False, False]) for key in keys]
+        answers = [self.known.get(key, []) for key in keys]
         return transport.PeerResponse(200, {}, json.dumps({"known": answers}).encode())
 
 
@@ -264,9 +264,9 @@ def test_what_nobody_knows_waits_in_quarantine_and_is_not_sent(three, bucket, me
     for key in ("unknown", "replaced", "there", "wins"):
         three.put(bucket, key)
     member.known = {
-        "replaced": [False, True, True],
-        "there": [True, True, True],
-        "wins": [False, True, False],
+        "replaced": ["version", "applied"],
+        "there": ["row", "version", "applied"],
+        "wins": ["version"],
     }
     assert reviewed(three) == 1
     assert shown(bucket) == ["there", "wins"]
@@ -330,6 +330,7 @@ def test_the_body_of_a_quarantined_object_is_kept_until_it_is_discarded(three, b
 
 
 def test_a_member_says_what_it_knows_of_a_value(three, bucket):
+    services.evict_member("node-2", reason="", author="olga")
     kept = three.put(bucket, "kept")
     gone = three.put(bucket, "gone")
     three.delete(bucket, "gone")
@@ -340,9 +341,9 @@ def test_a_member_says_what_it_knows_of_a_value(three, bucket):
         [incarnation, "never", "null", PEER, 5],
         ["00000000-0000-0000-0000-000000000000", "kept", "null", PEER, 5],
     ]
-    assert review.are_known(asked) == [
-        [True, True, True],
-        [False, True, True],
-        [False, False, False],
-        [False, False, False],
+    assert review.what_is_known(asked) == [
+        ["row", "version", "applied", "sends"],
+        ["version", "applied", "sends"],
+        ["refuses"],
+        ["refuses"],
     ]
