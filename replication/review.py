@@ -52,14 +52,12 @@ class _Scene:
         others: Clients of the other members that answer.
         old: How far this node's own writers were when it was told to join again.
         shared: How far every member had taken them.
-        members: Disks of the members, as writer ids without a shard.
     """
 
     source: transport.PeerClient
     others: Sequence[transport.PeerClient]
     old: Mapping[int, int]
     shared: Mapping[int, int]
-    members: frozenset[int]
 
 
 def review(node: NodeInfo) -> int:
@@ -97,7 +95,6 @@ def _scene(node: NodeInfo, old: Mapping[int, int]) -> _Scene:
             actor: min((told.get(n.node_id, {}).get(str(actor), 0) for n in registered), default=0)
             for actor in old
         },
-        members=frozenset(n.actor for n in cluster_selectors.members() if not n.is_self),
     )
 
 
@@ -152,20 +149,27 @@ def _ask(client: transport.PeerClient, page: Sequence[Entry]) -> list[Answer]:
     body = json.dumps({"keys": keys}).encode()
     response = client.request("POST", KNOWN_PATH, body=body, timeout_seconds=TIMEOUT_SECONDS)
     return [
-        Answer(has_row=bool(row), has_version=bool(version), was_applied=bool(applied))
-        for row, version, applied in json.loads(response.body)["known"]
+        Answer(
+            has_row="row" in words,
+            has_version="version" in words,
+            was_applied="applied" in words,
+            will_send="sends" in words,
+            refuses="refuses" in words,
+        )
+        for words in json.loads(response.body)["known"]
     ]
 
 
-def are_known(keys: Iterable[Sequence[object]]) -> list[list[bool]]:
+def what_is_known(keys: Iterable[Sequence[object]]) -> list[list[str]]:
     """Return what this node knows of values that another one brings back.
 
     Args:
         keys: Bucket incarnation, key, version id, and the dot of each value.
 
     Returns:
-        For each whether this node holds the value, some value of its version, and whether it has
-        applied the change that made it.
+        For each which of these hold: `row`, it holds the value; `version`, it holds some value of
+        its version; `applied`, it has applied the change that made it; `sends`, that change is in
+        its log; `refuses`, it has evicted the writer.
     """
     homes: dict[str, int] = {}
     own = dict(ClockShard.objects.values_list("actor", "seq"))
@@ -173,6 +177,8 @@ def are_known(keys: Iterable[Sequence[object]]) -> list[list[bool]]:
         row.actor: AppliedRanges.from_json({"frontier": row.frontier, "islands": row.islands})
         for row in AppliedActor.objects.all()
     }
+    evicted = {row.actor for row in stability.open_evictions()}
+    may_send = not stability.is_rejoining()
     found = []
     for incarnation, key, version_id, writer, number in list(keys)[:KEYS_MAX]:
         name, actor, seq = str(incarnation), int(str(writer)), int(str(number))
@@ -182,7 +188,15 @@ def are_known(keys: Iterable[Sequence[object]]) -> list[list[bool]]:
         values = ObjectVersion.objects.filter(bucket=homes[name], key=key, version_id=version_id)
         dots = set(values.values_list("actor", "seq"))
         ranges = applied.get(actor, AppliedRanges(own.get(actor, 0)))
-        found.append([(actor, seq) in dots, bool(dots), ranges.contains(seq)])
+        logged = ReplicationEventRecord.objects.filter(actor=actor, seq=seq)
+        facts = {
+            "row": (actor, seq) in dots,
+            "version": bool(dots),
+            "applied": ranges.contains(seq),
+            "sends": may_send and logged.exists(),
+            "refuses": actor & ~stability.SHARD_MASK in evicted,
+        }
+        found.append([name for name, is_so in facts.items() if is_so])
     return found
 
 
@@ -192,9 +206,7 @@ def _judge(scene: _Scene, entry: Entry, known: Known) -> Fate:
     value = Brought(
         is_own=is_own,
         is_old=entry.seq <= scene.old.get(entry.actor, entry.seq),
-        is_shared=entry.seq <= scene.shared[entry.actor]
-        if is_own
-        else entry.actor & ~stability.SHARD_MASK in scene.members,
+        is_shared=is_own and entry.seq <= scene.shared[entry.actor],
         is_winner=best is not None
         and (best.stamp.actor, best.stamp.seq) == (entry.actor, entry.seq),
         is_named=entry.version_id != NULL_VERSION,

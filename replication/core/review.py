@@ -32,11 +32,15 @@ class Answer:
         has_row: It holds this very value.
         has_version: It holds some value of this version, a tombstone perhaps.
         was_applied: It has applied the change that made the value.
+        will_send: It has that change in its log, for others to get.
+        refuses: It has evicted the writer, who will therefore not send it.
     """
 
     has_row: bool
     has_version: bool
     was_applied: bool
+    will_send: bool = False
+    refuses: bool = False
 
     @property
     def was_replaced(self) -> bool:
@@ -61,6 +65,11 @@ class Known:
         """Return whether a field is true of one of them."""
         return any(getattr(answer, name) for answer in (self.source, *self.others))
 
+    @property
+    def is_coming(self) -> bool:
+        """Return whether the change that made the value will reach everyone by a log."""
+        return self.any("will_send") and not self.any("refuses")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brought:
@@ -69,8 +78,7 @@ class Brought:
     Attributes:
         is_own: The node that joins again made it.
         is_old: It did so before it was told to join again; of no account for others' values.
-        is_shared: For its own: every member has taken it. For others': their writer is a member,
-            whose lanes bring it to everyone.
+        is_shared: It is its own, and every member has taken it.
         is_winner: It is what readers of its version see, now that the copy has been joined.
         is_named: It is a version with an id of its own, which nothing but a delete replaces.
         is_tombstone: It is a delete.
@@ -92,7 +100,7 @@ def judge(known: Known, value: Brought) -> Fate:
         return _unheard(known, value)
     if known.source.has_row:
         return Fate.KEEP
-    if not known.source.was_applied and value.is_shared:
+    if not known.source.was_applied and known.is_coming:
         return Fate.KEEP
     if not known.any("has_version"):
         return Fate.DROP if value.is_tombstone else Fate.SET_ASIDE

@@ -161,7 +161,7 @@ def entries_known(request: HttpRequest) -> HttpResponse:
         return _problem(
             400, "MalformedRequest", "Send {'keys': [[incarnation, key, version, actor, seq]]}."
         )
-    return JsonResponse({"known": review.are_known(keys)})
+    return JsonResponse({"known": review.what_is_known(keys)})
 
 
 @signed(body="hash", scopes=("cluster",))

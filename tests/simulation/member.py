@@ -320,6 +320,8 @@ class Member(Replica):
             has_row=(actor, seq) in {(s.stamp.actor, s.stamp.seq) for s in held},
             has_version=value.version_id in {s.version_id for s in held},
             was_applied=self.disk.applied.get(actor, AppliedRanges()).contains(seq),
+            will_send=actor == self.actor and seq not in self.disk.gone and not self.disk.notice,
+            refuses=actor in {self.disk.view[name].actor for name in self.disk.evicted},
         )
 
     def _judge(self, asked, place, value, values, old: int) -> Fate:
@@ -333,11 +335,10 @@ class Member(Replica):
         same = [s for s in values if s.version_id == value.version_id]
         answers = [other.knows(place, value) for other in asked]
         known = Known(answers[0], tuple(answers[1:]))
-        is_shared = actor in {record.actor for record in self.disk.view.values()}
         brought = Brought(
             is_own=is_own,
             is_old=seq <= old,
-            is_shared=seq <= shared if is_own else is_shared,
+            is_shared=is_own and seq <= shared,
             is_winner=winner(same) is value,
             is_named=value.version_id != "null",
             is_tombstone=value.is_tombstone,
