@@ -108,7 +108,10 @@ def growth(samples, name, node):
 
 def usage_table(samples, nodes):
     """Return a Markdown table: of each node the middle and the last third of the run."""
-    lines = ["| Node | Resident MiB | Threads | Open files | Rows of the log |", "|---|---|---|---|---|"]
+    lines = [
+        "| Node | Resident MiB | Threads | Open files | Rows of the log |",
+        "|---|---|---|---|---|",
+    ]
     for node in nodes:
         cells = []
         for name, scale in (("rss_kib", 1024), ("threads", 1), ("files", 1), ("rows", 1)):
