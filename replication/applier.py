@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import F
 
 from replication import bodies, bucket_state, control, entries, outbox, registers, travel
@@ -167,6 +167,11 @@ def _apply_all(
         try:
             with transaction.atomic():
                 code, shard = _apply(event, scene)
+        except OperationalError as error:
+            # The database has no room, or no time: no fault of the event, which is sent again.
+            logger.warning("event %s.%s has to wait: %s", event.actor, event.seq, error)
+            results.append(_result(event, "retry", f"{type(error).__name__}: {error}"))
+            continue
         except Exception as error:
             logger.exception("event %s.%s cannot be applied", event.actor, event.seq)
             results.append(_result(event, "parked", f"{type(error).__name__}: {error}"))

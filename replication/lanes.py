@@ -11,6 +11,7 @@ from django.db.models import Count, F, Q
 from cluster import selectors as cluster_selectors
 from cluster.core.node import NodeInfo
 from replication import outbox, stability
+from replication.core.lanes import LANE_BACK_OFF_CAP_SECONDS
 from replication.models import (
     BucketReplicationConfig,
     DeliveryState,
@@ -23,6 +24,9 @@ from rs3gw.storage.models import ClockShard
 from rs3gw.storage.services import shard_count
 
 LEASE_SECONDS = 60
+# Leases of this process begin with it; those that it knows to be in use are in the set.
+_PROCESS = uuid4().hex[:8]
+_held: set[str] = set()
 # Whoever drains the lane now loses it: what it saves would be of the old course.
 _AFRESH: dict[str, Any] = {
     "cursor": 0,
@@ -92,8 +96,7 @@ def due_lane_ids(shards: Sequence[int] | None = None, *, for_members: bool = Tru
     """
     now = clock.utcnow()
     lanes = Lane.objects.filter(
-        Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now),
-        Q(lease_until__isnull=True) | Q(lease_until__lte=now),
+        _is_free(now),
         state=LaneState.RUNNING,
     )
     if shards is not None:
@@ -113,16 +116,29 @@ def due_lane_ids(shards: Sequence[int] | None = None, *, for_members: bool = Tru
     ]
 
 
+def _is_free(now: datetime) -> Q:
+    """Return the condition that nobody drains a lane and that it does not rest.
+
+    A moment further away than any rest or lease was noted while the clock was ahead: it is over.
+    """
+    rest_end = now + timedelta(seconds=LANE_BACK_OFF_CAP_SECONDS)
+    lease_end = now + timedelta(seconds=LEASE_SECONDS)
+    rests = Q(next_attempt_at__gt=now, next_attempt_at__lte=rest_end)
+    is_held = Q(lease_until__gt=now, lease_until__lte=lease_end)
+    return ~rests & ~is_held
+
+
 def take_lease(lane_id: int, now: datetime) -> Lane | None:
     """Return the lane under a fresh lease, or None when it is not to be drained now."""
-    token = uuid4().hex
-    taken = Lane.objects.filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lte=now),
-        Q(next_attempt_at__isnull=True) | Q(next_attempt_at__lte=now),
-        pk=lane_id,
-        state=LaneState.RUNNING,
-    ).update(lease_token=token, lease_until=now + timedelta(seconds=LEASE_SECONDS))
-    return Lane.objects.get(pk=lane_id) if taken else None
+    token = _PROCESS + uuid4().hex[len(_PROCESS) :]
+    _held.add(token)
+    taken = Lane.objects.filter(_is_free(now), pk=lane_id, state=LaneState.RUNNING).update(
+        lease_token=token, lease_until=now + timedelta(seconds=LEASE_SECONDS)
+    )
+    if not taken:
+        _held.discard(token)
+        return None
+    return Lane.objects.get(pk=lane_id)
 
 
 def update_held(lane: Lane, **fields: object) -> bool:
@@ -133,18 +149,29 @@ def update_held(lane: Lane, **fields: object) -> bool:
 
 def release(lane: Lane) -> None:
     """Give a lane back."""
+    # First: should the database fail now, the next sweep sees that nobody is at it.
+    _held.discard(lane.lease_token)
     update_held(lane, lease_token="", lease_until=None)
 
 
-@lru_cache(maxsize=1)
-def free_lanes_of_the_dead() -> int:
-    """Give back the lanes that an earlier worker of this node held when it died; return how many.
+def free_abandoned_lanes() -> None:
+    """Give back the lanes that nobody drains any more, though their lease says so.
 
-    Once in each worker process, before it drains for the first time: there is one worker to a node,
-    so whoever holds a lane now is gone. Should it still live, it notices that its lease was lost.
+    Their drain could not give them back, because the database failed, or it was killed with an
+    earlier worker: a node has one worker, so what that one held is free when the next one begins.
+    Should a drain live on somewhere, it notices that its lease was lost.
     """
-    held = Lane.objects.filter(lease_until__isnull=False)
-    return held.update(lease_token="", lease_until=None)
+    _free_lanes_of_the_dead()
+    ours = Lane.objects.filter(lease_token__startswith=_PROCESS)
+    for pk, token in ours.values_list("pk", "lease_token"):
+        if token not in _held:
+            Lane.objects.filter(pk=pk, lease_token=token).update(lease_token="", lease_until=None)
+
+
+@lru_cache(maxsize=1)
+def _free_lanes_of_the_dead() -> None:
+    others = Lane.objects.exclude(lease_token__startswith=_PROCESS).exclude(lease_token="")
+    others.update(lease_token="", lease_until=None)
 
 
 def confirm_frontiers(node_id: str, frontiers: Mapping[int, int]) -> None:

@@ -37,7 +37,7 @@ def drain_lane(*, lane_id: int, **_: object) -> None:
 )
 def sweep(**_: object) -> None:
     """Find lanes that have something to send and that no doorbell rang for."""
-    lanes.free_lanes_of_the_dead()
+    lanes.free_abandoned_lanes()
     lanes.ensure_lanes()
     for lane_id in lanes.due_lane_ids():
         drain_lane.apply_async(

@@ -65,6 +65,8 @@ FAILED = pytest.StashKey[bool]()
 def run(regions, request):
     """Return a function that begins an experiment in a region of some plan."""
 
+    begun = []
+
     def begin(mode, *, name="", load=None, **plan):
         cluster = regions.get(Plan(mode=mode, **plan))
         words = request.node.name.removeprefix("test_").partition("[")[0].replace("_", "-")
@@ -73,11 +75,12 @@ def run(regions, request):
         experiment.figures.scenario = request.node.callspec.id if name else words
         experiment.figures.scenario = words
         regions.figures.append(experiment.figures)
+        begun.append(experiment)
         return experiment
 
     yield begin
     # A region that something went wrong in is not one to go on with.
-    if request.node.stash.get(FAILED, True):
+    if request.node.stash.get(FAILED, True) or any(one.is_spoiled for one in begun):
         regions.end()
 
 

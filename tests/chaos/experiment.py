@@ -45,6 +45,8 @@ class Experiment:
         self.workload = Workload(cluster, Load(self.buckets, **load), seed)
         self.broken = []
         self.last = []
+        # Whether the region is one to go on with.
+        self.is_spoiled = False
 
     @property
     def history(self):
@@ -111,9 +113,10 @@ class Experiment:
         self.figures.convergence_seconds = seconds
         self.show()
 
-    def show(self):
-        """Take what the nodes show now for what they show in the end."""
-        self.last = [self._snapshot(n, b) for b in self.buckets for n in self.cluster.all]
+    def show(self, nodes=None):
+        """Take what nodes, all by default, show now for what they show in the end."""
+        asked = self.cluster.all if nodes is None else nodes
+        self.last = [self._snapshot(n, b) for b in self.buckets for n in asked]
 
     def check(self, *, history=None, but=()):
         """Ask all checkers; fail with what they found.

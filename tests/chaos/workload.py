@@ -259,7 +259,10 @@ def _shown(cluster, node, bucket, key, listed):
     etag, size_bytes, modified = listed
     answer = cluster.send(node, "GET", bucket, key)
     if answer.status != 200:
-        return Shown(ABSENT, etag, size_bytes, (), modified, f"{answer.status} {answer.body[:200]}")
+        # The entry is there, and its body somewhere else: it still says which write it is of.
+        head = cluster.send(node, "HEAD", bucket, key)
+        value = head.headers.get("x-amz-meta-value", ABSENT)
+        return Shown(value, etag, size_bytes, (), modified, f"{answer.status} {answer.body[:200]}")
     value, note = certified(answer)
     if (answer.etag, len(answer.body)) != (etag, size_bytes):
         note = note or f"listed as {etag} {size_bytes}, read as {answer.etag} {len(answer.body)}"
@@ -278,18 +281,22 @@ def snapshot(cluster, node, bucket, *, has_versions=False):
     return Snapshot(node, bucket, objects, found)
 
 
-def differences(cluster, buckets):
-    """Return in what the nodes still differ, and what waits to be sent, as sentences."""
+def differences(cluster, buckets, nodes):
+    """Return in what nodes list the buckets differently, as sentences."""
     found = []
     for bucket in buckets:
-        first, *others = ((node, listing(cluster, node, bucket)) for node in cluster.all)
+        first, *others = ((node, listing(cluster, node, bucket)) for node in nodes)
         for node, listed in others:
             keys = sorted(dict(first[1].items() ^ listed.items()))
             if keys:
                 found.append(f"nodes {first[0]} and {node} list {keys} of {bucket} differently")
-    counts = {node: waiting(cluster, node) for node in cluster.all}
-    found += [f"{count:g} events wait on node {node}" for node, count in counts.items() if count]
     return found
+
+
+def unsent(cluster):
+    """Return what waits to be sent, as sentences."""
+    counts = {node: waiting(cluster, node) for node in cluster.all}
+    return [f"{count:g} events wait on node {node}" for node, count in counts.items() if count]
 
 
 def waiting(cluster, node):
@@ -302,28 +309,37 @@ def waiting(cluster, node):
 
 def wait_sent(cluster, deadline_seconds=30):
     """Wait until nothing waits to be sent, whatever the nodes show."""
-    wait_until(
-        lambda: all(waiting(cluster, node) == 0 for node in cluster.all),
-        deadline_seconds,
-        "nothing waits",
-    )
+    _wait_for_none(lambda: unsent(cluster), deadline_seconds, "nothing waits")
+
+
+def wait_alike(cluster, buckets, nodes, deadline_seconds=30):
+    """Wait until some nodes list the same, whatever waits."""
+    what = f"nodes {nodes} list the same"
+    _wait_for_none(lambda: differences(cluster, buckets, nodes), deadline_seconds, what)
 
 
 def wait_converged(cluster, buckets, deadline_seconds=30):
-    """Wait until all nodes show the same; return how long it took, in seconds."""
+    """Wait until all nodes list the same and nothing waits; return the seconds it took."""
     began = time.monotonic()
+    _wait_for_none(
+        lambda: differences(cluster, buckets, cluster.all) + unsent(cluster),
+        deadline_seconds,
+        "all nodes list the same and nothing waits",
+    )
+    return time.monotonic() - began
 
+
+def _wait_for_none(find, deadline_seconds, what):
     last = []
 
-    def check():
+    def is_over():
         try:
-            last[:] = differences(cluster, buckets)
+            last[:] = find()
         except (AssertionError, NoAnswerError, NotSentError) as error:
             last[:] = [str(error)]
         return not last
 
     try:
-        wait_until(check, deadline_seconds, "all nodes show the same and nothing waits")
+        wait_until(is_over, deadline_seconds, what)
     except AssertionError as error:
         raise AssertionError("\n".join([str(error), *last])) from None
-    return time.monotonic() - began

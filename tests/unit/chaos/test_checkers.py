@@ -3,6 +3,7 @@
 import pytest
 
 from tests.chaos.checkers import (
+    BODY_OUT_OF_REACH,
     KeyOrder,
     all_accepted,
     all_read,
@@ -228,6 +229,11 @@ class TestTables:
     def test_reads_that_fail_are_found(self):
         assert all_read([read("v1", 0, 1, 2)], [0], 0, 9) == []
         assert all_read([read("v1", 0, 1, 2, outcome=FAILED)], [0], 0, 9) != []
+
+    def test_a_body_may_be_out_of_reach_where_that_is_allowed(self):
+        far = read("", 0, 1, 2, outcome=FAILED, status=503, note=BODY_OUT_OF_REACH)
+        assert all_read([far], [0], 0, 9) != []
+        assert all_read([far], [0], 0, 9, lacks_bodies=True) == []
 
     def test_the_gap_is_the_longest_time_without_a_write(self):
         history = [put("v1", 0, 0, 1), put("v2", 0, 4, 5), put("v3", 0, 5, 6)]

@@ -25,7 +25,7 @@ _starting = threading.Lock()
 
 PULSE_THREADS = 2
 # Ticks that were missed while the worker was down are worth nothing: there is nothing to keep.
-IN_MEMORY_SCHEDULER = "celery.beat:Scheduler"
+IN_MEMORY_SCHEDULER = "rs3gw.server.beat:SteadyScheduler"
 TRANSFER_QUEUES = ("replicate", "maintain")
 
 
