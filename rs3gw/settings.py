@@ -347,6 +347,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "BucketState": "rs3gw.storage.models.BucketState",
         "DeliveryState": "replication.models.DeliveryState",
+        "JobKind": "replication.models.JobKind",
+        "JobState": "replication.models.JobState",
+        "RegionKind": "replication.models.RegionKind",
+        "StartedJobKind": ["audit", "scrub"],
         "LaneState": "replication.models.LaneState",
         "NodeState": ["starting", "joining", "active", "leaving", "failed"],
     },

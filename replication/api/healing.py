@@ -85,7 +85,7 @@ class LoadSerializer(Serializer):
     size_bytes = serializers.IntegerField()
 
 
-class HealthSerializer(Serializer):
+class BodiesSerializer(Serializer):
     """How the bodies of this node do."""
 
     violations = serializers.ListField(child=serializers.CharField())
@@ -191,7 +191,7 @@ class DamagedViewSet(_ReadOnly):
 class HealingView(APIView):
     """How the bodies of this node do."""
 
-    @extend_schema(responses=HealthSerializer, operation_id="cluster_healing")
+    @extend_schema(responses=BodiesSerializer, operation_id="cluster_healing")
     def get(self, request: Request) -> Response:
         """Return what is missing, damaged or cannot be placed as it should."""
         counts = {name: asdict(load) for name, load in report.counts().items()}
