@@ -68,15 +68,18 @@ def advance(turn: Turn) -> None:
 
 def repair(turn: Turn) -> None:
     """Fetch what was noted as missing, without a walk."""
+    before = carry.waiting().count()
     carry.work_off(turn)
-    if turn.goes_on() and not carry.waiting().exists():
+    left = carry.waiting().count()
+    turn.add(done_bodies=max(0, before - left))
+    if turn.goes_on() and not left:
         turn.finish(lost_text())
 
 
 def lost_text() -> str:
     """Return what could not be fetched, "" when everything was."""
     count = carry.given_up()
-    return f"{count} bodies are on no node that answers." if count else ""
+    return f"Bodies that no node that answers has: {count}." if count else ""
 
 
 def next_page(turn: Turn) -> list[Entry]:
