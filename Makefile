@@ -52,8 +52,9 @@ unit: setup ## pure code, no database
 property: setup ## laws, by Hypothesis
 	$(PYTEST) tests/property
 
-simulate: setup ## the seeded simulator; SEED=n replays one
-	$(PYTEST) tests/simulation
+simulate: setup ## the seeded simulator; SEED=n replays one, SCHEDULES=n runs as many
+	$(if $(SCHEDULES),RS3GW_SIM_SCHEDULES=$(SCHEDULES)) $(PYTEST) tests/simulation \
+		$(if $(SEED),-s -k "deletes_stay_deleted_and")
 
 integration: setup ## everything with a database, on SQLite
 	$(PYTEST) tests/integration

@@ -1,15 +1,16 @@
 """Admin pages of the membership: facts to look at, and the two things that can be done."""
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from cluster import services
-from cluster.models import Node, NodeTransition
+from cluster import selectors, services
+from cluster.models import LeaveRun, Node, NodeTransition, RemovedNode
 from cluster.services.table import label
 from rs3gw.common.admin import ReadOnlyModelAdmin, badge
 
@@ -123,13 +124,17 @@ class NodeAdmin(ReadOnlyModelAdmin):
                 messages.ERROR,
             )
             return
-        self._do(request, services.leave, f"{rows[0]} has left the cluster.")
+        name = request.user.get_username()
+        done = "This node leaves; the page Leaves shows how far it is."
+        self._do(request, lambda: services.request_leave(name), done)
 
     @admin.action(description="Remove failed nodes for good", permissions=["steer"])
     def remove_failed(self, request: HttpRequest, queryset: QuerySet[Node]) -> None:
         for row in queryset:
             node_id = row.node_id
-            self._do(request, lambda n=node_id: services.remove(n), f"{node_id} was removed.")
+            name = request.user.get_username()
+            act = functools.partial(services.remove, node_id, removed_by=name)
+            self._do(request, act, f"{node_id} was removed.")
 
     def _do(self, request: HttpRequest, act: Any, done: str) -> None:
         try:
@@ -138,6 +143,71 @@ class NodeAdmin(ReadOnlyModelAdmin):
             self.message_user(request, error.message, messages.ERROR)
         else:
             self.message_user(request, done)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Say on top why this node takes no writes, when that is so."""
+        reason = selectors.closed_because()
+        if reason and request.method == "GET":
+            self.message_user(request, reason, messages.WARNING)
+        return super().changelist_view(request, extra_context)
+
+
+LEAVE_TONES = {"done": "off", "failed": "bad", "cancelled": "warn"}
+
+
+@admin.register(LeaveRun)
+class LeaveRunAdmin(ReadOnlyModelAdmin):
+    list_display = ["created_at", "shown_state", "step", "progress", "rate", "requested_by"]
+    fields = [
+        "shown_state",
+        "step",
+        "progress",
+        "rate",
+        "error",
+        "told",
+        "requested_by",
+        "created_at",
+        "updated_at",
+        "finished_at",
+    ]
+    actions = ["cancel"]
+
+    @admin.display(description="state", ordering="state")
+    def shown_state(self, row: LeaveRun) -> SafeString:
+        return badge(row.get_state_display(), LEAVE_TONES.get(row.state, "info"))
+
+    @admin.display(description="progress")
+    def progress(self, row: LeaveRun) -> str:
+        return f"{row.done} of {row.total}"
+
+    @admin.display(description="per second")
+    def rate(self, row: LeaveRun) -> str:
+        return f"{row.rate_per_second:.0f}"
+
+    def has_steer_permission(self, request: HttpRequest) -> bool:
+        user = request.user
+        return user.is_active and user.has_perm("cluster.change_node")
+
+    @admin.action(description="Call the leave off", permissions=["steer"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[LeaveRun]) -> None:
+        try:
+            is_open = services.cancel_leave()
+        except services.ClusterConflict as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return
+        if is_open:
+            self.message_user(request, "The leave is called off; the node goes back to work.")
+        else:
+            self.message_user(request, "No leave is under way.", messages.WARNING)
+
+
+@admin.register(RemovedNode)
+class RemovedNodeAdmin(ReadOnlyModelAdmin):
+    list_display = ["epoch", "node_id", "actor", "removed_by", "removed_at"]
+    search_fields = ["node_id", "removed_by"]
+    fields = ["epoch", "node_id", "actor", "removed_by", "removed_at"]
 
 
 @admin.register(NodeTransition)

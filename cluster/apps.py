@@ -13,8 +13,17 @@ class ClusterAppConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks and drop cached settings when tests change them."""
         from cluster import checks, conf, selectors
-        from cluster.services import observer
+        from cluster.services import fencing, observer, registry
+        from cluster.signals import refused_as_removed
 
         assert checks.check_addresses
+        registry.gossip_sections[fencing.SECTION] = (fencing.produce, fencing.consume)
+        refused_as_removed.connect(_on_refused, dispatch_uid="cluster-fencing")
         for forget in (conf.forget, selectors.forget, observer.forget):
             setting_changed.connect(forget)
+
+
+def _on_refused(*, body: bytes, **_: object) -> None:
+    from cluster.services import fencing
+
+    fencing.notice_refusal(body)

@@ -70,6 +70,15 @@ def metadata() -> Mapping[str, str]:
     return labels
 
 
+class _Epoch:
+    """The membership epoch as this process last read it."""
+
+    known = 0
+
+
+epoch = _Epoch()
+
+
 def forget(**_: object) -> None:
     """Read the settings again at the next call; tests change them."""
     cluster_config.cache_clear()

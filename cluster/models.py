@@ -34,6 +34,11 @@ class Node(models.Model):
         default=False,
         help_text="Has been active with its present data directory, so it counts for a majority.",
     )
+    was_counted = models.BooleanField(
+        "counted before",
+        default=False,
+        help_text="Was a member before changes of the membership that may not be known to all yet.",
+    )
     incarnation = models.BigIntegerField(default=1)
     actor = models.BigIntegerField(default=0)
     version = models.CharField(max_length=255, blank=True)
@@ -64,6 +69,61 @@ class NodeTransition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.old or 'unknown'} to {self.new}"
+
+
+class RemovedNode(models.Model):
+    """A node that was removed under the writer id it had; kept for ever, gossiped to all."""
+
+    node_id = models.CharField("node", max_length=63)
+    actor = models.BigIntegerField("writer id")
+    epoch = models.BigIntegerField(help_text="Membership epoch that the removal began.")
+    removed_by = models.CharField(max_length=255, blank=True)
+    removed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-epoch"]
+        verbose_name = "removed node"
+        constraints = [
+            models.UniqueConstraint(fields=["node_id", "actor"], name="cluster_removed_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.node_id} (epoch {self.epoch})"
+
+
+class LeaveState(models.TextChoices):
+    """What became of a leave."""
+
+    WAITING = "waiting", "Waiting for the worker"
+    RUNNING = "running", "Running"
+    DONE = "done", "Has left"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class LeaveRun(models.Model):
+    """One attempt of this node to leave the cluster, and how far it is."""
+
+    state = models.CharField(max_length=9, choices=LeaveState.choices, default=LeaveState.WAITING)
+    step = models.CharField(max_length=100, blank=True)
+    done = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(default=0)
+    rate_per_second = models.FloatField("per second", default=0.0)
+    is_cancelled = models.BooleanField("called off", default=False)
+    error = models.TextField(blank=True)
+    told = models.JSONField("nodes that know", default=list, blank=True)
+    requested_by = models.CharField(max_length=150, blank=True)
+    owner = models.CharField(max_length=16, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "leave"
+
+    def __str__(self) -> str:
+        return f"{self.get_state_display()}: {self.step}" if self.step else self.get_state_display()
 
 
 class SeedContact(models.Model):

@@ -12,10 +12,12 @@ from django.conf import settings
 
 from cluster import conf
 from cluster.core import health as core_health
+from cluster.core.electorate import Electorate
 from cluster.core.health import ClusterHealth
 from cluster.core.membership import Facts, MemberRecord, Membership, Status
 from cluster.core.node import Lifecycle, Liveness, NodeInfo, project
-from cluster.models import Node, NodeTransition, SeedContact
+from cluster.core.removal import Removal, Removals
+from cluster.models import Node, NodeTransition, RemovedNode, SeedContact
 from rs3gw.common import clock, identity
 
 SNAPSHOT_SECONDS = 0.5
@@ -30,9 +32,34 @@ class Snapshot:
     registered: tuple[NodeInfo, ...]
     routable: tuple[NodeInfo, ...]
     quorum_size: int
+    electorate: Electorate
     table: Membership
+    removals: Removals
     rows: Mapping[str, Node]
     read_at: float
+
+    @property
+    def own_removal(self) -> Removal | None:
+        """How this node was removed under its present writer id; None when it was not."""
+        return self.removals.find(self.own.node_id, self.own.actor)
+
+    @property
+    def closed_because(self) -> str:
+        """Why this node takes no writes now, "" when it does."""
+        own, removal = self.own, self.own_removal
+        if removal is not None:
+            return (
+                f"{own.node_id} was removed from the cluster by {removal.removed_by} (epoch "
+                f"{removal.epoch}) while it was away. It keeps its data and takes no writes. "
+                "`manage.py join` on it makes it a member again. Nothing was stored."
+            )
+        on_the_way = own.lifecycle in {Lifecycle.STARTING, Lifecycle.JOINING}
+        if own.is_member and on_the_way and len(self.members) > 1:
+            return (
+                f"{own.node_id} has just started and still asks the other nodes whether it "
+                "holds all that it had written. Nothing was stored. Retry in a moment."
+            )
+        return ""
 
 
 class _Cache:
@@ -123,6 +150,11 @@ def quorum_size() -> int:
     return snapshot().quorum_size
 
 
+def electorate() -> Electorate:
+    """Return the sets of members in each of which a majority must agree."""
+    return snapshot().electorate
+
+
 def health() -> ClusterHealth:
     """Return how the region does."""
     return core_health.measure(snapshot().members)
@@ -131,7 +163,22 @@ def health() -> ClusterHealth:
 def is_quorum_available() -> bool:
     """Return whether enough members can be reached for a quorum write."""
     now = snapshot()
-    return core_health.quorum_available(now.quorum_size, len(now.routable))
+    return now.electorate.is_reached([node.node_id for node in now.routable])
+
+
+def closed_because() -> str:
+    """Return why this node takes no writes now, "" when it does."""
+    return snapshot().closed_because
+
+
+def own_removal() -> Removal | None:
+    """Return how this node was removed under its present writer id; None when it was not."""
+    return snapshot().own_removal
+
+
+def removals() -> Removals:
+    """Return who was removed, under which writer id, and with that the membership epoch."""
+    return snapshot().removals
 
 
 def transitions(node_id: str, limit: int = 50) -> list[NodeTransition]:
@@ -186,8 +233,27 @@ def record_of(row: Node) -> MemberRecord:
     )
 
 
-def own_facts(lifecycle: Lifecycle, *, is_member: bool) -> Facts:
-    """Return what this node says of itself at a point of its life."""
+def removal_of(row: RemovedNode) -> Removal:
+    """Return a row as a value."""
+    return Removal(
+        node_id=row.node_id,
+        actor=row.actor,
+        epoch=row.epoch,
+        removed_by=row.removed_by,
+        at_ms=int(row.removed_at.timestamp() * 1000),
+    )
+
+
+def own_facts(
+    lifecycle: Lifecycle, *, is_member: bool, labels: Mapping[str, str] | None = None
+) -> Facts:
+    """Return what this node says of itself at a point of its life.
+
+    Args:
+        lifecycle: That point.
+        is_member: Whether it counts as a member.
+        labels: What it adds to its configured metadata, such as that it is stopping.
+    """
     s3_url = conf.s3_url()
     return Facts(
         region=settings.RS3GW_REGION,
@@ -198,11 +264,12 @@ def own_facts(lifecycle: Lifecycle, *, is_member: bool) -> Facts:
         version=settings.RS3GW_VERSION,
         s3_url=s3_url,
         admin_url=f"{s3_url}/admin/",
-        metadata=conf.metadata(),
+        metadata={**conf.metadata(), **(labels or {})},
     )
 
 
 def _read(now: float) -> Snapshot:
+    identity.refresh()
     rows = {row.node_id: row for row in Node.objects.all()}
     own = _own_info(rows.get(identity.load().node_id))
     others: list[NodeInfo] = []
@@ -213,14 +280,20 @@ def _read(now: float) -> Snapshot:
             if row.node_id != own.node_id and row.state != Lifecycle.LEFT
         ]
     present = tuple(sorted([own, *others], key=lambda node: node.node_id))
+    removed = Removals(map(removal_of, RemovedNode.objects.all()))
+    conf.epoch.known = removed.epoch
     registered_now = tuple(n for n in present if n.is_member and n.lifecycle != Lifecycle.LEFT)
+    counted = [node for node in present if node.is_counted]
+    quorum_size = _quorum_size(own, counted, rows)
     return Snapshot(
         own=own,
         members=present,
         registered=registered_now,
         routable=tuple(node for node in registered_now if node.is_routable),
-        quorum_size=_quorum_size(own, registered_now, rows),
+        quorum_size=quorum_size,
+        electorate=_electorate(own, counted, rows, quorum_size),
         table=Membership(record_of(row) for row in rows.values()),
+        removals=removed,
         rows=rows,
         read_at=now,
     )
@@ -260,6 +333,19 @@ def _quorum_size(own: NodeInfo, members: Iterable[NodeInfo], rows: Mapping[str, 
         elif (row := rows.get(node_id)) is None or row.state != Lifecycle.LEFT:
             counted.add(node_id)
     return len(counted) + unmet
+
+
+def _electorate(
+    own: NodeInfo, members: Iterable[NodeInfo], rows: Mapping[str, Node], quorum_size: int
+) -> Electorate:
+    current = frozenset({own.node_id, *(node.node_id for node in members)})
+    settled = frozenset(row.node_id for row in rows.values() if row.was_counted)
+    is_alone = not conf.is_enabled() or own.lifecycle == Lifecycle.LEFT
+    return Electorate(
+        current=current,
+        settled=frozenset() if is_alone else settled,
+        unmet=quorum_size - len(current),
+    )
 
 
 def seed_nodes(rows: Iterable[Node]) -> dict[str, str]:

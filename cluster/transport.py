@@ -13,12 +13,14 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from cluster import conf
 from cluster.core.node import NodeInfo
+from cluster.signals import refused_as_removed
 from rs3gw.common import clock, identity
 from rs3gw.common.errors import Rs3gwError
 from rs3gw.common.signing import UNSIGNED_BODY, PeerRequest, body_sha256, sign
@@ -278,7 +280,7 @@ class PeerClient:
             if response.status >= 400:
                 with _as_unreachable(self.address):
                     body = response.read(ERROR_BODY_BYTES_MAX)
-                raise PeerRefused(self.address, response.status, body)
+                raise self._refused(response.status, body)
             yield PeerStream(self.address, response)
         except BaseException:
             connection.close()
@@ -321,6 +323,7 @@ class PeerClient:
         connection.endheaders(call.body or None)
 
     def _signature(self, call: _Call) -> dict[str, str]:
+        actor, epoch = self._writer()
         signed = PeerRequest(
             method=call.method,
             target=call.path,
@@ -329,8 +332,16 @@ class PeerClient:
             scope=self._scope,
             unix_seconds=int(clock.now()),
             nonce=secrets.token_hex(NONCE_BYTES),
+            actor=actor,
+            epoch=epoch,
         )
         return sign(signed, self._secret)
+
+    def _writer(self) -> tuple[int, int]:
+        """Return this node's writer id and epoch; other regions have no business with them."""
+        if self._scope != conf.cluster_id():
+            return 0, 0
+        return identity.load().actor, conf.epoch.known
 
     def _connect(self, timeout_seconds: float) -> http.client.HTTPConnection:
         url = urlsplit(self.address if "://" in self.address else f"http://{self.address}")
@@ -352,8 +363,13 @@ class PeerClient:
 
     def _judged(self, response: PeerResponse) -> PeerResponse:
         if response.status >= 400:
-            raise PeerRefused(self.address, response.status, response.body)
+            raise self._refused(response.status, response.body)
         return response
+
+    def _refused(self, status: int, body: bytes) -> PeerRefused:
+        if status == HTTPStatus.MISDIRECTED_REQUEST and self._scope == conf.cluster_id():
+            refused_as_removed.send_robust(sender=PeerClient, body=body)
+        return PeerRefused(self.address, status, body)
 
 
 def client(node: NodeInfo) -> PeerClient:

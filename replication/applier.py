@@ -7,7 +7,7 @@ nothing. An event that cannot be applied gets a result of its own and takes no o
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db import transaction
@@ -26,7 +26,7 @@ from rs3gw.common.errors import SealError
 from rs3gw.common.vector_clock import VectorClock
 from rs3gw.storage import attributes, commit, rows
 from rs3gw.storage import services as storage
-from rs3gw.storage.core.siblings import Stamp
+from rs3gw.storage.core.siblings import Newer, Stamp, newer_than
 
 logger = logging.getLogger(__name__)
 CONTROL_KINDS = frozenset({EventKind.PUT_REGISTER, EventKind.DELETE_REGISTER})
@@ -63,6 +63,7 @@ class _Scene:
     def __init__(self, batch: Batch, sender: Sender) -> None:
         self.batch = batch
         self.sender = sender
+        self.newer: dict[tuple[int, int], Newer] = {}
         self._places: dict[str, Place] = {}
 
     def place(self, event: ReplicationEvent) -> Place | None:
@@ -95,6 +96,8 @@ def apply_batch(batch: Batch, sender: Sender) -> list[ItemResult]:
         if result is not None:
             refused[event.actor, event.seq] = result
     applied, forwarded_shards = commit.run(lambda: _apply_all(accepted, _Scene(batch, sender)))
+    if not sender.is_member():
+        _note_settled(batch)
     for shard in forwarded_shards:
         doorbell.ring(shard)
     results = refused | {(result.actor, result.seq): result for result in applied}
@@ -103,6 +106,14 @@ def apply_batch(batch: Batch, sender: Sender) -> list[ItemResult]:
         for actor, seq, reason in batch.unknown
     ]
     return [*(results[event.actor, event.seq] for event in batch.events), *unknown]
+
+
+def _note_settled(batch: Batch) -> None:
+    """Note up to where a remote region's node has nothing left to send of its own changes."""
+    for actor, seq in batch.through.items():
+        AppliedActor.objects.filter(actor=actor, is_remote=True, settled__lt=seq).update(
+            settled=seq
+        )
 
 
 def _readable_here(event: ReplicationEvent, sender: Sender) -> ReplicationEvent:
@@ -151,7 +162,7 @@ def _apply_all(
     counts = dict.fromkeys(ranges, 0)
     for event in events:
         if ranges[event.actor].contains(event.seq):
-            results.append(_result(event, "duplicate"))
+            results.append(_again(event, scene))
             continue
         try:
             with transaction.atomic():
@@ -162,10 +173,28 @@ def _apply_all(
             continue
         ranges[event.actor], _ = ranges[event.actor].add(event.seq)
         counts[event.actor] += 1
-        results.append(_result(event, code))
+        results.append(replace(_result(event, code), newer=scene.newer.get(_dot(event))))
         shards |= {shard} if shard is not None else set()
-    _save_ranges(ranges, counts)
+    remote = {e.actor for e in events if e.origin_region != settings.RS3GW_REGION}
+    _save_ranges(ranges, counts, remote)
     return results, shards
+
+
+def _dot(event: ReplicationEvent) -> tuple[int, int]:
+    return event.actor, event.seq
+
+
+def _again(event: ReplicationEvent, scene: _Scene) -> ItemResult:
+    """Return the result of an event that was applied before; a writer may wait for it only now."""
+    result = _result(event, "duplicate")
+    if event.kind not in entries.OBJECT_KINDS or not scene.sender.is_member():
+        return result
+    place = scene.place(event)
+    if place is None:
+        return result
+    entry = entries.event_entry(event, place.bucket)
+    siblings = rows.read_siblings(entry.bucket_id, entry.key)
+    return replace(result, newer=newer_than(siblings, storage.sibling_of(entry)))
 
 
 def _load_ranges(actors: set[int]) -> dict[int, AppliedRanges]:
@@ -177,7 +206,9 @@ def _load_ranges(actors: set[int]) -> dict[int, AppliedRanges]:
     return {actor: loaded.get(actor, AppliedRanges()) for actor in actors}
 
 
-def _save_ranges(ranges: dict[int, AppliedRanges], counts: dict[int, int]) -> None:
+def _save_ranges(
+    ranges: dict[int, AppliedRanges], counts: dict[int, int], remote: set[int]
+) -> None:
     now = clock.utcnow()
     for actor, applied in ranges.items():
         if not counts[actor]:
@@ -185,6 +216,7 @@ def _save_ranges(ranges: dict[int, AppliedRanges], counts: dict[int, int]) -> No
         state = applied.to_json()
         row, is_new = AppliedActor.objects.get_or_create(actor=actor)
         row.frontier, row.islands = state["frontier"], state["islands"]
+        row.is_remote = row.is_remote or actor in remote
         row.events_applied += counts[actor]
         row.last_applied_at = now
         row.save()
@@ -212,20 +244,25 @@ def _apply_object(event: ReplicationEvent, scene: _Scene) -> str:
         if inline is not None:
             rows.upsert_inline(sha256, inline)
     entry = entries.event_entry(event, place.bucket)
-    outcome, is_conflict = storage.merge_entry(entry, inline=None)
-    if is_conflict:
+    merged = storage.merge_entry(entry, inline=None)
+    if merged.is_conflict:
         _count_conflict()
+    if merged.newer is not None:
+        scene.newer[_dot(event)] = merged.newer
     if place.is_shaky():
         bucket_state.settle(bucket_state.base_name(place.bucket))
         scene.forget_buckets()
-    return outcome
+    return merged.outcome
 
 
 def _apply_attribute(event: ReplicationEvent, scene: _Scene) -> str:
     if scene.place(event) is None:
         return "stale_bucket"
     version, attribute = entries.event_attribute(event)
-    return "applied" if attributes.write(version, attribute) else "superseded"
+    if attributes.write(version, attribute):
+        return "applied"
+    scene.newer[_dot(event)] = Newer(attributes.newest_hlc(version), VectorClock())
+    return "superseded"
 
 
 def _count_conflict() -> None:
@@ -267,10 +304,11 @@ def _apply_setting(event: ReplicationEvent, scene: _Scene) -> str:
     value = {"text": str(event.payload[field])} if field else None
     author = str(event.payload.get("author", ""))
     stamp = Stamp(event.actor, event.seq, event.hlc)
-    wins = registers.write(
-        f"bucket:{event.bucket_incarnation}", name, value, stamp=stamp, author=author
-    )
-    return "applied" if wins else "superseded"
+    scope = f"bucket:{event.bucket_incarnation}"
+    if registers.write(scope, name, value, stamp=stamp, author=author):
+        return "applied"
+    scene.newer[_dot(event)] = Newer(registers.hlc_of(scope, name), VectorClock())
+    return "superseded"
 
 
 def _apply_register(event: ReplicationEvent, scene: _Scene) -> str:

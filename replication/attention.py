@@ -1,11 +1,15 @@
 """What needs a person: parked deliveries, and lanes as an operator addresses them."""
 
+from replication import stability
 from replication.models import (
     BucketReplicationConfig,
     Delivery,
     DeliveryState,
     Lane,
+    QuarantinedVersion,
+    QuarantineOutcome,
     ReplicationRegion,
+    UpkeepCount,
 )
 
 
@@ -20,6 +24,26 @@ def parked(*, limit: int, pk: int | None = None) -> list[Delivery]:
     if pk is not None:
         found = found.filter(pk=pk)
     return list(found.select_related("lane", "event").order_by("-pk")[:limit])
+
+
+def evicted() -> list[str]:
+    """Return the members that were away for too long and have not joined again."""
+    return sorted(stability.evicted_ids())
+
+
+def quarantined() -> int:
+    """Return how many objects wait in quarantine for a decision."""
+    return QuarantinedVersion.objects.filter(outcome=QuarantineOutcome.OPEN).count()
+
+
+def forgetting_held() -> str:
+    """Return why deletes are not forgotten now, in words; "" when nothing stands against it."""
+    return stability.current().held
+
+
+def removed_counts() -> dict[str, int]:
+    """Return how many rows of each kind were removed because nobody needs them."""
+    return dict(UpkeepCount.objects.values_list("name", "removed"))
 
 
 def region_names() -> list[str]:

@@ -7,7 +7,7 @@ frontiers are read before the entries, so they never claim more than was copied.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from cluster.core.node import NodeInfo
 from replication import bodies, bucket_state, entries, registers, selectors
 from replication.core.applied import AppliedRanges
 from replication.core.envelope import Batch, decode_batch, encode_batch
+from replication.core.events import ReplicationEvent
 from replication.models import AppliedActor, Register
 from replication.transport import bucket_records
 from rs3gw.common import clock, identity
@@ -24,6 +25,7 @@ from rs3gw.common.vector_clock import VectorClock
 from rs3gw.storage import attributes, commit, rows
 from rs3gw.storage import services as storage
 from rs3gw.storage.attributes import VersionDot
+from rs3gw.storage.core.objects import Entry
 from rs3gw.storage.core.siblings import Stamp
 from rs3gw.storage.models import Bucket
 
@@ -34,10 +36,47 @@ _PAGE = (
     "WHERE id > %s ORDER BY id LIMIT %s"
 )
 
+_WRITTEN = (
+    f"SELECT {rows.ENTRY_COLUMNS} FROM storage_objectversion v "  # noqa: S608
+    "WHERE id > %s AND ((actor = %s AND seq > %s) OR EXISTS ("
+    "SELECT 1 FROM storage_versionattribute a WHERE a.actor = v.actor AND a.seq = v.seq "
+    "AND a.set_actor = %s AND a.set_seq > %s)) ORDER BY id LIMIT %s"
+)
+
 
 def encode_page(after_row_id: int) -> bytes:
     """Return a page of index entries as a batch; its `through` holds the last row id."""
     found = [rows.to_entry(row) for row in rows.fetch_all(_PAGE, (after_row_id, PAGE_ROWS))]
+    return encode_batch(batch_of(found), compression="zstd")
+
+
+def encode_written(actor: int, after_seq: int, after_row_id: int) -> bytes:
+    """Return a page of what is left here of a writer's changes, as `encode_page` does.
+
+    Args:
+        actor: The writer.
+        after_seq: Only its changes after this one.
+        after_row_id: Where the page before ended; 0 for the first.
+    """
+    parameters = (after_row_id, actor, after_seq, actor, after_seq, PAGE_ROWS)
+    found = [rows.to_entry(row) for row in rows.fetch_all(_WRITTEN, parameters)]
+    return encode_batch(batch_of(found), compression="zstd")
+
+
+def encode_dots(dots: Sequence[tuple[int, int]]) -> bytes:
+    """Return the entries with these dots, at most `PAGE_ROWS`, that are still here."""
+    marks = ", ".join(["(%s, %s)"] * len(dots))
+    statement = (
+        f"SELECT {rows.ENTRY_COLUMNS} FROM storage_objectversion "  # noqa: S608
+        f"WHERE (actor, seq) IN (VALUES {marks})"
+    )
+    numbers = [number for dot in dots for number in dot]
+    found = [rows.to_entry(row) for row in rows.fetch_all(statement, numbers)] if dots else []
+    return encode_batch(batch_of(found), compression="zstd")
+
+
+def batch_of(found: Sequence[Entry]) -> Batch:
+    """Return entries with all that was changed of them, as a batch that another node joins."""
     buckets = Bucket.objects.in_bulk({entry.bucket_id for entry in found})
     events = tuple(
         entries.entry_event(
@@ -48,22 +87,26 @@ def encode_page(after_row_id: int) -> bytes:
         )
         for entry in found
     )
+    return Batch(
+        sender_node=identity.load().node_id,
+        sender_region=settings.RS3GW_REGION,
+        cluster_id=conf.cluster_id(),
+        events=events,
+        inline_bodies=inline_of(events),
+        through={0: found[-1].row_id or 0} if found else {},
+        bucket_records=bucket_records({event.bucket_incarnation for event in events}),
+    )
+
+
+def inline_of(events: Iterable[ReplicationEvent]) -> dict[str, bytes]:
+    """Return the small bodies of these events' objects by hash."""
     inline: dict[str, bytes] = {}
     for event in events:
         for sha256, size_bytes in entries.event_bodies(event):
             data = rows.read_inline(sha256) if bodies.is_inline(size_bytes) else None
             if data is not None:
                 inline[sha256] = data
-    batch = Batch(
-        sender_node=identity.load().node_id,
-        sender_region=settings.RS3GW_REGION,
-        cluster_id=conf.cluster_id(),
-        events=events,
-        inline_bodies=inline,
-        through={0: found[-1].row_id or 0} if found else {},
-        bucket_records=bucket_records({event.bucket_incarnation for event in events}),
-    )
-    return encode_batch(batch, compression="zstd")
+    return inline
 
 
 def control_snapshot() -> dict[str, Any]:
@@ -101,9 +144,9 @@ def copy_from(node: NodeInfo) -> int:
     client = transport.client(node)
     response = client.request("GET", "/_cluster/registers", timeout_seconds=PAGE_TIMEOUT_SECONDS)
     snapshot = json.loads(response.body)
-    commit.run(lambda: _apply_snapshot(snapshot))
+    join_control(snapshot)
     count = _copy_entries(client)
-    commit.run(lambda: _take_frontiers(snapshot["frontiers"]))
+    take_frontiers(snapshot["frontiers"])
     return count
 
 
@@ -116,11 +159,17 @@ def _copy_entries(client: transport.PeerClient) -> int:
         batch = decode_batch(response.body)
         if not batch.events:
             return count
-        commit.run(lambda batch=batch: _join_page(batch))  # type: ignore[misc]
+        join(batch)
         after, count = batch.through[0], count + len(batch.events)
 
 
-def _join_page(batch: Batch) -> None:
+def join(batch: Batch) -> None:
+    """Join entries of another node into this node's own."""
+    commit.run(lambda: join_page(batch))
+
+
+def join_page(batch: Batch) -> None:
+    """Join the entries of a page into this node's own, inside the caller's transaction."""
     for event in batch.events:
         record = batch.bucket_records.get(event.bucket_incarnation)
         place = bucket_state.place_for(event, record)
@@ -135,6 +184,16 @@ def _join_page(batch: Batch) -> None:
             attributes.write(VersionDot(event.actor, event.seq), attribute)
         if place.is_shaky():
             bucket_state.settle(bucket_state.base_name(place.bucket))
+
+
+def join_control(snapshot: Mapping[str, Any]) -> None:
+    """Join another node's buckets and registers into this node's own."""
+    commit.run(lambda: _apply_snapshot(snapshot))
+
+
+def take_frontiers(frontiers: Mapping[str, int]) -> None:
+    """Count as applied what another node had applied before what it holds was joined here."""
+    commit.run(lambda: _take_frontiers(frontiers))
 
 
 def _apply_snapshot(snapshot: Mapping[str, Any]) -> None:

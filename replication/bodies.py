@@ -8,7 +8,8 @@ from django.conf import settings
 
 from cluster import transport
 from cluster.core.node import NodeInfo
-from replication import damage, reading
+from replication import body_sources, damage
+from replication.body_sources import memory
 from replication.placement import holder_ids
 from rs3gw.common import clock, identity, keyring
 from rs3gw.common.signing import body_sha256 as sha256_of
@@ -193,7 +194,7 @@ def _fetch(sha256: str, size_bytes: int, start: int, length: int) -> Iterator[by
     """
     sent, searching_since = 0, clock.monotonic()
     without: set[str] = set()
-    for node in reading.sources(sha256):
+    for node in body_sources.sources(sha256):
         left_seconds = FIND_SECONDS_MAX - (clock.monotonic() - searching_since)
         if left_seconds <= 0:
             break
@@ -206,7 +207,7 @@ def _fetch(sha256: str, size_bytes: int, start: int, length: int) -> Iterator[by
             return
         if source.has_none:
             without.add(node.node_id)
-    if reading.is_known_to_all(without):
+    if body_sources.is_known_to_all(without):
         raise BodyLost
     raise BodyMissing
 
@@ -228,15 +229,17 @@ class _Source:
             ) as chunks:
                 for chunk in chunks:
                     if is_first:
-                        reading.memory.answered(self._node.node_id, clock.monotonic() - asked_at)
+                        body_sources.memory.answered(
+                            self._node.node_id, clock.monotonic() - asked_at
+                        )
                         is_first = False
                     yield chunk
         except transport.PeerRefused as error:
             self.has_none = error.status == NOT_FOUND
             if not self.has_none:
-                reading.memory.failed(self._node.node_id)
+                memory.failed(self._node.node_id)
         except transport.PeerError:
-            reading.memory.failed(self._node.node_id)
+            memory.failed(self._node.node_id)
 
 
 def check_inline(sha256: str, data: bytes) -> bool:

@@ -233,7 +233,11 @@ def _record_delete(bucket: Bucket, hlc: int, seen: VectorClock) -> None:
 
 
 def _home(incarnation: str) -> Bucket:
-    bucket = Bucket.objects.select_related("alias_of").get(incarnation=incarnation)
+    return home_of(Bucket.objects.select_related("alias_of").get(incarnation=incarnation))
+
+
+def home_of(bucket: Bucket) -> Bucket:
+    """Return the row that holds the content of a bucket's family."""
     return bucket.alias_of or bucket
 
 

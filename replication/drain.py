@@ -17,7 +17,8 @@ from django.db.models import F
 from cluster import selectors as cluster_selectors
 from cluster import transport as cluster_transport
 from cluster.core.config import ReplicationMode
-from replication import control, entries, lanes, outbox, transport, travel
+from cluster.services import LeaveProgress
+from replication import control, entries, lanes, outbox, stability, transport, travel
 from replication.core import lanes as core
 from replication.core.bandwidth import BandwidthTracker
 from replication.core.envelope import ItemResult
@@ -34,14 +35,15 @@ from replication.models import (
     ReplicationRegion,
 )
 from replication.outbox import LogEntry
-from rs3gw.common import clock, hlc, identity
+from rs3gw.common import clock, hlc, identity, stopping
 from rs3gw.common.errors import SealError
 
 logger = logging.getLogger(__name__)
 BATCH_EVENTS_MAX = 500
 BATCH_BODY_BYTES_MAX = 4 * 2**20
 DRAIN_SECONDS_MAX = 50.0
-FINISH_SECONDS_MAX = 60.0
+FINISH_STALL_SECONDS_MAX = 600.0
+FINISH_TURN_SECONDS = 1.0
 FINISH_PAUSE_SECONDS = 0.2
 # In quorum and sync mode the writer's own push is on its way; the lane comes behind it.
 PUSH_HEAD_START_SECONDS = 2.0
@@ -58,55 +60,69 @@ class Route:
     head_start_seconds: float
 
 
-def drain(lane_id: int) -> int:
-    """Send what a lane has, unless someone else is at it; return the events delivered."""
+def drain(lane_id: int, *, seconds_max: float = DRAIN_SECONDS_MAX) -> int:
+    """Send what a lane has, unless someone else is at it; return the events delivered.
+
+    Args:
+        lane_id: Which lane.
+        seconds_max: After that long the batch under way is the last.
+    """
     delivered = 0
+    deadline = clock.monotonic() + seconds_max
     while True:
         lane = lanes.take_lease(lane_id, clock.utcnow())
         if lane is None:
             return delivered
         try:
-            count, wants_more = _drain_held(lane)
+            count, wants_more = _drain_held(lane, deadline)
         finally:
             lanes.release(lane)
         delivered += count
         # A change committed while the lane was held rang for nobody: look once more.
-        if not wants_more or lane_id not in lanes.due_lane_ids([lane.shard]):
+        if not wants_more or stopping.is_stopping() or clock.monotonic() > deadline:
+            return delivered
+        if lane_id not in lanes.due_lane_ids([lane.shard]):
             return delivered
 
 
-def finish_members() -> None:
+def finish_members(progress: LeaveProgress) -> None:
     """Deliver all that only this node has to the members, before it leaves.
 
     Raises:
-        ControlError: A lane to a member is not empty after `FINISH_SECONDS_MAX`.
+        ControlError: Nothing could be delivered for `FINISH_STALL_SECONDS_MAX`.
+        LeaveCancelled: The leave was called off.
     """
-    deadline = clock.monotonic() + FINISH_SECONDS_MAX
+    total, least = 0, None
+    deadline = clock.monotonic() + FINISH_STALL_SECONDS_MAX
     while True:
         waiting = lanes.unfinished_member_lanes()
+        left = sum(waiting.values())
+        total = max(total, left)
+        progress.report("delivering changes to the others", total - left, total)
         if not waiting:
             return
+        if least is None or left < least:
+            least, deadline = left, clock.monotonic() + FINISH_STALL_SECONDS_MAX
         if clock.monotonic() > deadline:
             names = ", ".join(sorted({lane.destination for lane in waiting}))
             raise ControlError(
                 f"Changes still wait for {names}; the node stays until they have them."
             )
         for lane in waiting:
-            drain(lane.pk)
+            drain(lane.pk, seconds_max=FINISH_TURN_SECONDS)
         clock.sleep(FINISH_PAUSE_SECONDS)
 
 
-def _drain_held(lane: Lane) -> tuple[int, bool]:
+def _drain_held(lane: Lane, deadline: float) -> tuple[int, bool]:
     route = _route(lane)
     if route is None:
         return 0, False
-    deadline = clock.monotonic() + DRAIN_SECONDS_MAX
     delivered = 0
     try:
         client = transport.reachable_client(route.destination)
         _skip_confirmed(lane, client)
         tracker = BandwidthTracker()
-        while clock.monotonic() < deadline:
+        while clock.monotonic() < deadline and not stopping.is_stopping():
             count, is_done = _send_one_batch(lane, route, client, tracker)
             delivered += count
             if is_done:
@@ -131,7 +147,7 @@ def _skip_confirmed(lane: Lane, client: cluster_transport.PeerClient) -> None:
 def _route(lane: Lane) -> Route | None:
     if lane.destination_kind == DestinationKind.MEMBER:
         node = cluster_selectors.member(lane.destination)
-        if node is None:
+        if node is None or stability.is_rejoining():
             return None
         is_async = default_mode() == ReplicationMode.ASYNCHRONOUS
         head_start = 0.0 if is_async else PUSH_HEAD_START_SECONDS
@@ -247,8 +263,12 @@ def _send(
         return 0, refused
     needed = [body for event in events for body in entries.event_bodies(event)]
     sent_bytes = transport.send_bodies(client, needed)
-    results, batch_bytes = transport.send_batch(client, events, compression=destination.compression)
-    return sent_bytes + batch_bytes, results + refused
+    # Only a remote region has gaps that never close: much of this log is not meant for it.
+    settled = stability.own_settled() if destination.secret else None
+    answer = transport.send_batch(
+        client, events, compression=destination.compression, settled=settled
+    )
+    return sent_bytes + answer.sent_bytes, answer.results + refused
 
 
 def _ready_to_travel(

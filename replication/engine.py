@@ -1,5 +1,6 @@
 """The replication engine: who must confirm a change before its writer is answered."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -7,7 +8,7 @@ from django.conf import settings
 
 from cluster import selectors as cluster_selectors
 from cluster.core.config import ClusterConfig, ReplicationMode
-from replication import outbox
+from replication import outbox, session
 from replication.bodies import is_inline
 from replication.core.events import ReplicationEvent
 from replication.core.quorum import AckTracker, acks_needed, bodies_needed
@@ -17,9 +18,13 @@ from replication.errors import ControlError, WriteIndeterminate, WriteRefused
 from replication.placement import holder_ids
 from replication.pusher import PendingWrite, pusher
 from replication.selectors import replication_stats
-from rs3gw.common import identity
+from rs3gw.common import clock, identity
+from rs3gw.storage.core.siblings import Newer
 
 BODY_BYTES_PER_SECOND_MIN = 1024 * 1024
+RESTAMPS_MAX = 8
+
+Restamp = Callable[[Newer], ReplicationEvent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +52,42 @@ def needed_acks(mode: ReplicationMode) -> int:
     return acks_needed(mode, cluster_selectors.quorum_size())
 
 
+def require_open() -> None:
+    """Refuse a change while this node may not make any: it was removed, or has just started.
+
+    Raises:
+        WriteRefused: That is so; the message says what to do.
+    """
+    reason = cluster_selectors.closed_because()
+    if reason:
+        raise WriteRefused(reason)
+
+
 def preflight(mode: ReplicationMode | None = None) -> None:
     """Refuse a write that its mode cannot complete now, before its body is read.
+
+    Args:
+        mode: Write mode; the cluster's default when None.
 
     Raises:
         WriteRefused: Too few members can be reached.
     """
+    require_open()
     mode = mode or default_mode()
     if mode == ReplicationMode.ASYNCHRONOUS:
         return
-    needed = needed_acks(mode)
     own = identity.load().node_id
-    routable = [
-        node
+    routable = {
+        node.node_id
         for node in cluster_selectors.routable()
         if node.node_id == own or not pusher.peer(node.node_id).is_cooling()
-    ]
-    if len(routable) < needed:
+    }
+    electorate = cluster_selectors.electorate()
+    is_enough = electorate.is_reached(routable)
+    if len(routable) < needed_acks(mode) or not is_enough:
         raise WriteRefused(
-            f"This write needs {needed} nodes of the region and {len(routable)} can be reached. "
-            "Nothing was stored. Retry when the others are back."
+            f"This write needs {needed_acks(mode)} nodes of the region and {len(routable)} can be "
+            "reached. Nothing was stored. Retry when the others are back."
         )
 
 
@@ -76,6 +97,7 @@ def complete(
     shard: int,
     inline: bytes | None = None,
     mode: ReplicationMode | None = None,
+    restamp: Restamp | None = None,
 ) -> None:
     """Carry a committed event on, and return when its write mode is satisfied.
 
@@ -84,30 +106,56 @@ def complete(
         shard: Its shard of the log.
         inline: Its small body, when the caller has it at hand.
         mode: Write mode; the cluster's default when None.
+        restamp: Writes the change once more, above what a member shows instead of it, and
+            returns its new event. Without it, a change that a concurrent one beats counts.
 
     Raises:
         WriteIndeterminate: Too few members confirmed in time. The change stays and travels on.
     """
     mode = mode or default_mode()
+    session.note(event.actor, event.seq)
     peers = [node.node_id for node in cluster_selectors.registered_peers()]
     if mode == ReplicationMode.ASYNCHRONOUS or not peers:
         doorbell.ring(shard)
         _require_alone(event, needed_acks(mode))
         return
-    needed = needed_acks(mode)
-    own = identity.load().node_id
-    tracker = AckTracker(needed=needed, members=[own, *peers])
-    write = PendingWrite(event, inline, (tracker, *_body_trackers(event, mode)))
-    write.confirm(own)
-    pusher.push(write, peers)
     extra_seconds = event.body_size_bytes / BODY_BYTES_PER_SECOND_MIN
-    reached = write.wait(settings.RS3GW_WRITE_TIMEOUT_SECONDS + extra_seconds)
+    deadline = clock.monotonic() + settings.RS3GW_WRITE_TIMEOUT_SECONDS + extra_seconds
+    for attempt in range(RESTAMPS_MAX + 1):
+        write = _pending(event, inline, mode, can_be_overtaken=restamp is not None)
+        pusher.push(write, peers)
+        outcome = write.wait(max(0.0, deadline - clock.monotonic()))
+        if outcome != "overtaken" or attempt == RESTAMPS_MAX:
+            break
+        assert restamp is not None and write.newer is not None
+        event = restamp(write.newer)
+        session.note(event.actor, event.seq)
     # The lanes to members have nothing left to do unless one of them failed just now.
     doorbell.ring(shard, regions_only=not write.failed_members)
-    if not reached:
+    if outcome != "reached":
         raise WriteIndeterminate(
-            version_id=event.version_id, acked=tracker.acked_count, needed=needed
+            version_id=event.version_id,
+            acked=write.trackers[0].acked_count,
+            needed=write.trackers[0].needed,
         )
+
+
+def _pending(
+    event: ReplicationEvent, inline: bytes | None, mode: ReplicationMode, *, can_be_overtaken: bool
+) -> PendingWrite:
+    own = identity.load().node_id
+    peers = [node.node_id for node in cluster_selectors.registered_peers()]
+    trackers = [AckTracker(needed=needed_acks(mode), members=[own, *peers])]
+    write = PendingWrite(
+        event,
+        inline,
+        trackers + _body_trackers(event, mode),
+        can_be_overtaken=can_be_overtaken,
+        counts_majorities=mode == ReplicationMode.QUORUM,
+    )
+    write.confirm(own)
+    write.consider([members for members, _ in cluster_selectors.electorate().sets()[1:]])
+    return write
 
 
 def _body_trackers(event: ReplicationEvent, mode: ReplicationMode) -> list[AckTracker]:

@@ -14,6 +14,27 @@ class WriteRefused(Rs3gwError):
     )
 
 
+class ReadRefused(Rs3gwError):
+    """A read must ask more nodes than can be reached now."""
+
+    code = "SlowDown"
+    retryable = True
+    default_message = (
+        "Too few nodes of this region answer for a read that asks a majority. "
+        "Retry when they are back."
+    )
+
+
+class KeyClaimed(Rs3gwError):
+    """Another conditional write of the same key is under way; nothing was stored."""
+
+    code = "ConditionalRequestConflict"
+    retryable = True
+    default_message = (
+        "Another conditional request for this key is under way. Nothing was stored. Retry."
+    )
+
+
 class BucketStillFilling(Rs3gwError):
     """A bucket cannot be deleted yet: changes in it are on their way to this node."""
 

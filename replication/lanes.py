@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 from uuid import uuid4
 
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 
 from cluster import selectors as cluster_selectors
 from cluster.core.node import NodeInfo
-from replication import outbox
+from replication import outbox, stability
 from replication.models import (
     BucketReplicationConfig,
     DeliveryState,
@@ -21,6 +23,14 @@ from rs3gw.storage.models import ClockShard
 from rs3gw.storage.services import shard_count
 
 LEASE_SECONDS = 60
+# Whoever drains the lane now loses it: what it saves would be of the old course.
+_AFRESH: dict[str, Any] = {
+    "cursor": 0,
+    "attempts": 0,
+    "next_attempt_at": None,
+    "lease_token": "",
+    "lease_until": None,
+}
 
 
 def ensure_lanes() -> None:
@@ -28,9 +38,10 @@ def ensure_lanes() -> None:
 
     A lane to a member begins at the oldest entry that the log still holds, so that nothing that
     was written before the member was known is missed. When the member's writer id has changed it
-    has a new disk, and its lane begins again for the same reason.
+    has a new disk, and its lane begins again for the same reason. An evicted member has none.
     """
-    peers = cluster_selectors.peers()
+    evicted = stability.evicted_ids()
+    peers = [node for node in cluster_selectors.peers() if node.node_id not in evicted]
     existing = {
         (lane.destination_kind, lane.destination, lane.shard): lane for lane in Lane.objects.all()
     }
@@ -43,6 +54,9 @@ def ensure_lanes() -> None:
             if (kind, name, shard) not in existing:
                 Lane.objects.get_or_create(destination_kind=kind, destination=name, shard=shard)
     _restart_lanes_of_new_disks(peers, list(existing.values()))
+    if cluster_selectors.own_removal() is not None:
+        # It knows no members now, and goes on where it stopped when it has joined again.
+        return
     member_ids = {node.node_id for node in peers}
     for (kind, name, _), lane in existing.items():
         if kind == DestinationKind.MEMBER and name not in member_ids:
@@ -58,14 +72,14 @@ def _restart_lanes_of_new_disks(peers: Sequence[NodeInfo], existing: Sequence[La
         if lane.peer_actor != actor:
             is_new_disk = lane.peer_actor != 0
             Lane.objects.filter(pk=lane.pk).update(
-                peer_actor=actor, cursor=0 if is_new_disk else F("cursor")
+                peer_actor=actor, **(_AFRESH if is_new_disk else {})
             )
 
 
 def restart_region_lanes(region_name: str) -> None:
     """Let the lanes to a region go over the whole log again: a rule now matches more of it."""
     Lane.objects.filter(destination_kind=DestinationKind.REGION, destination=region_name).update(
-        cursor=0, next_attempt_at=None, attempts=0
+        **_AFRESH
     )
 
 
@@ -84,7 +98,7 @@ def due_lane_ids(shards: Sequence[int] | None = None, *, for_members: bool = Tru
     )
     if shards is not None:
         lanes = lanes.filter(shard__in=shards)
-    if not for_members:
+    if not for_members or stability.is_rejoining():
         lanes = lanes.exclude(destination_kind=DestinationKind.MEMBER)
     positions = dict(ClockShard.objects.values_list("shard", "position"))
     retrying = set(
@@ -122,6 +136,17 @@ def release(lane: Lane) -> None:
     update_held(lane, lease_token="", lease_until=None)
 
 
+@lru_cache(maxsize=1)
+def free_lanes_of_the_dead() -> int:
+    """Give back the lanes that an earlier worker of this node held when it died; return how many.
+
+    Once in each worker process, before it drains for the first time: there is one worker to a node,
+    so whoever holds a lane now is gone. Should it still live, it notices that its lease was lost.
+    """
+    held = Lane.objects.filter(lease_until__isnull=False)
+    return held.update(lease_token="", lease_until=None)
+
+
 def confirm_frontiers(node_id: str, frontiers: Mapping[int, int]) -> None:
     """Move the lanes to a member up to what it says it has applied of this node's writers.
 
@@ -145,11 +170,19 @@ def confirm_frontiers(node_id: str, frontiers: Mapping[int, int]) -> None:
             )
 
 
-def unfinished_member_lanes() -> list[Lane]:
-    """Return the lanes to members that have not delivered all of the log."""
+def unfinished_member_lanes() -> dict[Lane, int]:
+    """Return the lanes to members that have not delivered all of the log, and how much waits.
+
+    Events that stand beside their lane until they are sent again count, parked ones do not.
+    """
     positions = dict(ClockShard.objects.values_list("shard", "position"))
-    lanes = Lane.objects.filter(destination_kind=DestinationKind.MEMBER)
-    return [lane for lane in lanes if lane.cursor < positions.get(lane.shard, 0)]
+    retrying = Count("deliveries", filter=Q(deliveries__state=DeliveryState.RETRY))
+    members = Lane.objects.filter(destination_kind=DestinationKind.MEMBER)
+    found = {
+        lane: max(0, positions.get(lane.shard, 0) - lane.cursor) + count
+        for lane, count in ((lane, lane.retrying) for lane in members.annotate(retrying=retrying))
+    }
+    return {lane: left for lane, left in found.items() if left}
 
 
 def wake_lanes(node_id: str) -> None:

@@ -10,6 +10,7 @@ lane delivers it.
 import logging
 import queue
 import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -17,11 +18,13 @@ from django.db import connection
 
 from cluster import selectors as cluster_selectors
 from cluster import transport as cluster_transport
+from cluster.core.health import majority
 from replication import entries, transport
 from replication.bodies import is_inline
 from replication.core.events import ReplicationEvent
 from replication.core.quorum import AckTracker
 from rs3gw.common import clock
+from rs3gw.storage.core.siblings import Newer
 
 logger = logging.getLogger(__name__)
 BATCH_EVENTS_MAX = 200
@@ -35,21 +38,64 @@ CONFIRMED_CODES = frozenset({"applied", "duplicate", "superseded"})
 class PendingWrite:
     """One write that waits for the members to confirm it.
 
-    The first tracker counts who has the entry; a second one, for a body that only its holders
-    keep, counts durable copies of the body. Both must be reached.
+    Attributes:
+        event: What is written.
+        inline: Its small body, when it is at hand.
+        trackers: The first counts who has the entry; further ones count it among other members,
+            or count durable copies of bodies that only their holders keep. All must be reached.
+        can_be_overtaken: Whether a member that shows something newer, which the write had not
+            seen, ends the wait: the write has to be stamped again, or it could be lost to a
+            change that was confirmed before it began. Else such a member counts like the others.
+        newer: What such a member shows.
+        counts_majorities: Whether a majority of the members must confirm, also of members that
+            this node does not count, or does not count any more, and that another one does.
     """
 
     event: ReplicationEvent
     inline: bytes | None
-    trackers: tuple[AckTracker, ...]
+    trackers: list[AckTracker]
+    can_be_overtaken: bool = False
+    newer: Newer | None = None
+    counts_majorities: bool = False
     _changed: threading.Condition = field(default_factory=threading.Condition)
     failed_members: set[str] = field(default_factory=set)
+    _confirmed: set[str] = field(default_factory=set)
 
     def confirm(self, node_id: str) -> None:
         """Count a member's confirmation."""
         with self._changed:
+            self._confirmed.add(node_id)
             for tracker in self.trackers:
                 tracker.ack(node_id)
+            self._changed.notify_all()
+
+    def consider(self, member_sets: Iterable[frozenset[str]]) -> None:
+        """Ask for a majority also of each of these sets of members, as a peer counts them.
+
+        A peer may know of a change of the membership that this node has not heard of yet.
+        """
+        if not self.counts_majorities:
+            return
+        with self._changed:
+            for members in member_sets:
+                if any(tracker.members == members for tracker in self.trackers):
+                    continue
+                tracker = AckTracker(needed=majority(len(members)), members=members)
+                for node_id in self._confirmed:
+                    tracker.ack(node_id)
+                for node_id in self.failed_members:
+                    tracker.fail(node_id)
+                self.trackers.append(tracker)
+
+    def overtake(self, node_id: str, newer: Newer) -> None:
+        """Note that a member took the write in and shows something newer."""
+        if not self.can_be_overtaken:
+            self.confirm(node_id)
+            return
+        with self._changed:
+            known = self.newer or newer
+            hlc = max(known.hlc, newer.hlc)
+            self.newer = Newer(hlc, known.context.merge(newer.context))
             self._changed.notify_all()
 
     def fail(self, node_id: str) -> None:
@@ -60,18 +106,23 @@ class PendingWrite:
             self.failed_members.add(node_id)
             self._changed.notify_all()
 
-    def wait(self, timeout_seconds: float) -> bool:
-        """Wait until enough confirmed or enough can no longer; return whether enough did."""
+    def wait(self, timeout_seconds: float) -> str:
+        """Wait until the write's fate is known or the time is over.
+
+        Returns:
+            `reached`, `impossible`, `overtaken`, or `pending` when the time was over first.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._state() != "pending", timeout_seconds)
-            return self._state() == "reached"
+            return self._state()
 
     def _state(self) -> str:
         states = {tracker.state for tracker in self.trackers}
-        for state in ("impossible", "pending"):
-            if state in states:
-                return state
-        return "reached"
+        if states == {"reached"}:
+            return "reached"
+        if self.newer is not None:
+            return "overtaken"
+        return "impossible" if "impossible" in states else "pending"
 
 
 class PeerPusher:
@@ -87,6 +138,10 @@ class PeerPusher:
     def is_cooling(self) -> bool:
         """Return whether the member failed a moment ago and is left alone."""
         return clock.monotonic() < self._cool_until
+
+    def forgive(self) -> None:
+        """Forget the last failure: the member said that it is back."""
+        self._cool_until = 0.0
 
     def submit(self, write: PendingWrite) -> None:
         """Queue a write for this member, or fail it at once when that is hopeless."""
@@ -149,14 +204,17 @@ class PeerPusher:
         client = cluster_transport.client(node)
         inline = {w.event.body_sha256: w.inline for w in batch if w.inline is not None}
         events = [write.event for write in batch]
-        results, _ = transport.send_batch(client, events, compression="identity", inline=inline)
-        by_dot = {(result.actor, result.seq): result.code for result in results}
+        answer = transport.send_batch(client, events, compression="identity", inline=inline)
+        by_dot = {(result.actor, result.seq): result for result in answer.results}
         for write in batch:
-            code = by_dot.get((write.event.actor, write.event.seq))
-            if code in CONFIRMED_CODES:
-                write.confirm(self.node_id)
-            else:
+            write.consider(answer.member_sets)
+            result = by_dot.get((write.event.actor, write.event.seq))
+            if result is None or result.code not in CONFIRMED_CODES:
                 write.fail(self.node_id)
+            elif result.newer is not None:
+                write.overtake(self.node_id, result.newer)
+            else:
+                write.confirm(self.node_id)
 
 
 class Pusher:

@@ -50,6 +50,12 @@ def read(scope: str, name: str) -> Value:
     return None if register is None else register.value
 
 
+def hlc_of(scope: str, name: str) -> int:
+    """Return the time of a register's newest write; 0 when there was none."""
+    found = Register.objects.filter(scope=scope, name=name).values_list("hlc", flat=True)
+    return found.first() or 0
+
+
 def read_newest(scopes: Iterable[str], name: str) -> Value:
     """Return the newest value that any of these scopes holds under a name, or None."""
     found = Register.objects.filter(scope__in=list(scopes), name=name)

@@ -33,6 +33,7 @@ class LaneStatus:
         lag_seconds: Age of the oldest of them, or of the oldest one being retried; 0 when none.
         parked: Events that need a person.
         retrying: Events that are sent again later.
+        waiting_seconds: Age of the oldest event behind the cursor; 0 when there is none.
     """
 
     lane: Lane
@@ -41,6 +42,7 @@ class LaneStatus:
     lag_seconds: float
     parked: int
     retrying: int
+    waiting_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,18 @@ def frontiers() -> dict[int, int]:
     known = dict(AppliedActor.objects.values_list("actor", "frontier"))
     known.update(dict(ClockShard.objects.values_list("actor", "seq")))
     return known
+
+
+def highest_applied() -> dict[int, int]:
+    """Return the highest number of each writer's log that was applied here, gaps or not."""
+    found = {
+        actor: max([frontier, *(high for _, high in islands)])
+        for actor, frontier, islands in AppliedActor.objects.values_list(
+            "actor", "frontier", "islands"
+        )
+    }
+    found.update(dict(ClockShard.objects.values_list("actor", "seq")))
+    return found
 
 
 def lanes_overview() -> list[LaneStatus]:
@@ -92,6 +106,7 @@ def lanes_overview() -> list[LaneStatus]:
                 lag_seconds=lag_seconds,
                 parked=row["parked"],
                 retrying=row["retrying"],
+                waiting_seconds=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
             )
         )
     return found

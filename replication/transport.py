@@ -8,6 +8,7 @@ from django.conf import settings
 
 from cluster import conf
 from cluster import transport as cluster_transport
+from cluster.core.electorate import sets_from_header
 from cluster.core.node import NodeInfo
 from replication import entries
 from replication.bodies import BLOB_PATH, is_inline, open_one
@@ -23,6 +24,7 @@ WANTED_PATH = "/_cluster/blobs/wanted"
 FRONTIER_PATH = "/_cluster/frontier"
 BATCH_TIMEOUT_SECONDS = 30.0
 BATCH_CONTENT_TYPE = "application/x-rs3gw-batch"
+MEMBERS_HEADER = "X-Rs3gw-Members"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,22 @@ class Destination:
     scope: str = ""
     secret: str = ""
     compression: str = "identity"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnswer:
+    """What came back for a batch.
+
+    Attributes:
+        results: What became of each event.
+        sent_bytes: Size of the request.
+        member_sets: The members that the receiver counts, in each set of which a majority must
+            agree; empty when it is no member of this region.
+    """
+
+    results: list[ItemResult]
+    sent_bytes: int
+    member_sets: tuple[frozenset[str], ...] = ()
 
 
 def member(node: NodeInfo) -> Destination:
@@ -83,14 +101,16 @@ def send_batch(
     *,
     compression: str,
     inline: Mapping[str, bytes] | None = None,
-) -> tuple[list[ItemResult], int]:
-    """Send events in one request; return their results and the bytes sent.
+    settled: Mapping[int, int] | None = None,
+) -> BatchAnswer:
+    """Send events in one request and return what became of them.
 
     Args:
         client: The peer.
         events: At most 500, in log order.
         compression: `identity` or `zstd`.
         inline: Small bodies that the caller has at hand; the others are read from the database.
+        settled: For a remote region: up to where this node has nothing left to send.
 
     Raises:
         PeerError: The peer did not take the batch; nothing is known of its events.
@@ -102,6 +122,7 @@ def send_batch(
         cluster_id=conf.cluster_id(),
         events=tuple(events),
         inline_bodies=bodies,
+        through=dict(settled or {}),
         bucket_records=bucket_records({event.bucket_incarnation for event in events}),
     )
     data = encode_batch(batch, compression=compression)
@@ -112,7 +133,8 @@ def send_batch(
         content_type=BATCH_CONTENT_TYPE,
         timeout_seconds=BATCH_TIMEOUT_SECONDS,
     )
-    return decode_results(response.body), len(data)
+    sets = sets_from_header(response.headers.get(MEMBERS_HEADER, ""))
+    return BatchAnswer(decode_results(response.body), len(data), sets)
 
 
 def _inline_bodies(

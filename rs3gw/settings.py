@@ -23,7 +23,16 @@ from rs3gw.common.env import (
     envstr,
 )
 from rs3gw.common.errors import SettingError
-from rs3gw.version import VERSION as RS3GW_VERSION
+from rs3gw.framework import (  # noqa: F401  (Django reads them here)
+    AUTH_PASSWORD_VALIDATORS,
+    CONTENT_SECURITY_POLICY,
+    INSTALLED_APPS,
+    MIDDLEWARE,
+    REST_FRAMEWORK,
+    SPECTACULAR_SETTINGS,
+    TEMPLATES,
+)
+from rs3gw.version import VERSION as RS3GW_VERSION  # noqa: F401  (others read it here)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _HOST_PORT = r"(\[[0-9a-fA-F:.]+\]|[^\s:/,]+):\d{1,5}"
@@ -48,8 +57,23 @@ if bool(RS3GW_TLS_CERT) != bool(RS3GW_TLS_KEY):
 RS3GW_REGION = envstr("RS3GW_REGION", "us-east-1", pattern=_NAME, allowed=_NAME_ALLOWED)
 RS3GW_S3_DOMAIN = envstr("RS3GW_S3_DOMAIN")
 RS3GW_PUBLIC_URL = envstr("RS3GW_PUBLIC_URL", pattern=r"https?://\S+")
+RS3GW_DRAIN_SECONDS = envduration("RS3GW_DRAIN_SECONDS", 3, minimum=0, maximum=300)
 RS3GW_HTTP_THREADS = envint("RS3GW_HTTP_THREADS", 32, minimum=2, maximum=512)
 RS3GW_PEER_THREADS = envint("RS3GW_PEER_THREADS", 16, minimum=2, maximum=512)
+RS3GW_REQUESTS_MAX = envint(
+    "RS3GW_REQUESTS_MAX",
+    RS3GW_HTTP_THREADS - max(1, RS3GW_HTTP_THREADS // 8),
+    minimum=1,
+    maximum=511,
+)
+if RS3GW_REQUESTS_MAX >= RS3GW_HTTP_THREADS:
+    raise SettingError(
+        "RS3GW_REQUESTS_MAX",
+        str(RS3GW_REQUESTS_MAX),
+        f"it must be less than RS3GW_HTTP_THREADS ({RS3GW_HTTP_THREADS}): threads must be left "
+        "for health checks and the admin",
+    )
+RS3GW_REQUESTS_QUEUE_MAX = envint("RS3GW_REQUESTS_QUEUE_MAX", 128, minimum=0, maximum=60_000)
 RS3GW_CONNECTIONS_MAX = envint("RS3GW_CONNECTIONS_MAX", 1000, minimum=10, maximum=60_000)
 RS3GW_WORKER_THREADS = envint("RS3GW_WORKER_THREADS", 4, minimum=1, maximum=64)
 RS3GW_INLINE_BODY_MAX_BYTES = envsize(
@@ -99,10 +123,38 @@ RS3GW_GOSSIP_INTERVAL_SECONDS = envduration("RS3GW_GOSSIP_INTERVAL", 1, minimum=
 # --- replication ----------------------------------------------------------------------------
 RS3GW_REPLICATION_MODE = envchoice("RS3GW_REPLICATION_MODE", "async", {"async", "quorum", "sync"})
 RS3GW_REPLICATION_FACTOR = envint("RS3GW_REPLICATION_FACTOR", 2, minimum=0, maximum=99)
+RS3GW_GAP_CHECK_SECONDS = envduration("RS3GW_GAP_CHECK", 5, minimum=0.1, maximum=3600)
+RS3GW_GAP_GRACE_SECONDS = envduration("RS3GW_GAP_GRACE", 20, minimum=0, maximum=86_400)
+RS3GW_COMPARE_INTERVAL_SECONDS = envduration(
+    "RS3GW_COMPARE_INTERVAL", 3600, minimum=0, maximum=30 * 86_400
+)
+RS3GW_COMPARE_MARGIN_SECONDS = envduration("RS3GW_COMPARE_MARGIN", 120, minimum=0, maximum=86_400)
+RS3GW_COMPARE_REPAIRS_MAX = envint("RS3GW_COMPARE_REPAIRS_MAX", 10_000, minimum=0, maximum=10**9)
+RS3GW_REJOIN_REMOVED = envbool("RS3GW_REJOIN_REMOVED", default=False)
 RS3GW_SWEEP_INTERVAL_SECONDS = envduration("RS3GW_SWEEP_INTERVAL", 1, minimum=0.1, maximum=300)
 RS3GW_WRITE_TIMEOUT_SECONDS = envduration("RS3GW_WRITE_TIMEOUT", 10, minimum=0.1, maximum=300)
 RS3GW_EVENT_RETENTION_SECONDS = envduration(
     "RS3GW_EVENT_RETENTION", 86_400, minimum=0, maximum=365 * 86_400
+)
+RS3GW_TRIM_INTERVAL_SECONDS = envduration("RS3GW_TRIM_INTERVAL", 60, minimum=0.2, maximum=3600)
+RS3GW_TOMBSTONE_MIN_AGE_SECONDS = envduration(
+    "RS3GW_TOMBSTONE_MIN_AGE_SECONDS", 86_400, minimum=0, maximum=365 * 86_400
+)
+RS3GW_OUTBOX_MAX_EVENTS = envint(
+    "RS3GW_OUTBOX_MAX_EVENTS", 10_000_000, minimum=0, maximum=10_000_000_000
+)
+RS3GW_OUTBOX_MAX_BYTES = envsize("RS3GW_OUTBOX_MAX_BYTES", 0, minimum=0, maximum=2**60)
+RS3GW_OUTBOX_MAX_AGE_SECONDS = envduration(
+    "RS3GW_OUTBOX_MAX_AGE_SECONDS", 7 * 86_400, minimum=0, maximum=365 * 86_400
+)
+RS3GW_REGION_OUTBOX_MAX_EVENTS = envint(
+    "RS3GW_REGION_OUTBOX_MAX_EVENTS", 0, minimum=0, maximum=10_000_000_000
+)
+RS3GW_REGION_OUTBOX_MAX_BYTES = envsize(
+    "RS3GW_REGION_OUTBOX_MAX_BYTES", 0, minimum=0, maximum=2**60
+)
+RS3GW_REGION_OUTBOX_MAX_AGE_SECONDS = envduration(
+    "RS3GW_REGION_OUTBOX_MAX_AGE_SECONDS", 0, minimum=0, maximum=10 * 365 * 86_400
 )
 RS3GW_CLOCK_SKEW_MAX_SECONDS = envduration("RS3GW_CLOCK_SKEW_MAX", 30, minimum=1, maximum=86_400)
 
@@ -232,64 +284,6 @@ LANGUAGE_CODE = "en"
 USE_I18N = True
 FORMAT_MODULE_PATH = ["rs3gw.console.formats"]
 
-INSTALLED_APPS = [
-    "rs3gw.console.apps.ConsoleAdminConfig",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
-    "rest_framework",
-    "rest_framework.authtoken",
-    "django_filters",
-    "drf_spectacular",
-    "drf_spectacular_sidecar",
-    "django_prometheus",
-    "csp",
-    "rs3gw.storage",
-    "cluster",
-    "replication",
-    "rs3gw.s3",
-    "rs3gw.console",
-    "rs3gw.server",
-]
-
-# The control plane's chain; S3 and peer requests run through handlers of their own without it.
-MIDDLEWARE = [
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
-]
-
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ],
-        },
-    },
-]
-
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-]
-
 STATIC_URL = "/static/"
 # Files are served from the packages that bring them; nothing is collected.
 STATIC_ROOT = None
@@ -311,52 +305,6 @@ if SESSION_COOKIE_SECURE:
     SECURE_HSTS_SECONDS = 31_536_000
 if _is_https_public and not RS3GW_TLS_CERT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": ["'self'"],
-        "script-src": ["'self'"],
-        "style-src": ["'self'"],
-        "img-src": ["'self'", "data:"],
-        "connect-src": ["'self'"],
-        "object-src": ["'none'"],
-        "base-uri": ["'none'"],
-        "form-action": ["'self'"],
-        "frame-ancestors": ["'none'"],
-    },
-}
-
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-        "rest_framework.authentication.BasicAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
-    "EXCEPTION_HANDLER": "rs3gw.console.api.problems.handle",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "PAGE_SIZE": 100,
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "rs3gw",
-    "DESCRIPTION": "Control plane of one rs3gw node: cluster, buckets, regions, rules, keys.",
-    "VERSION": RS3GW_VERSION,
-    "SERVE_INCLUDE_SCHEMA": False,
-    "ENUM_NAME_OVERRIDES": {
-        "BucketState": "rs3gw.storage.models.BucketState",
-        "DeliveryState": "replication.models.DeliveryState",
-        "JobKind": "replication.models.JobKind",
-        "JobState": "replication.models.JobState",
-        "RegionKind": "replication.models.RegionKind",
-        "StartedJobKind": ["audit", "scrub"],
-        "LaneState": "replication.models.LaneState",
-        "NodeState": ["starting", "joining", "active", "leaving", "failed"],
-    },
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-}
 
 LOGGING = {
     "version": 1,

@@ -17,6 +17,8 @@ from pathlib import Path
 from tests.servers import PostgresServer
 
 DATA_DIR = Path(tempfile.mkdtemp(prefix="rs3gw-tests-"))
+# How many schedules the simulator runs: of this run, not of the product.
+KEPT = {"RS3GW_SIM_SCHEDULES"}
 _servers: list[PostgresServer] = []
 
 
@@ -28,7 +30,7 @@ def _wants_postgres(arguments):
 def prepare():
     """Set the environment of this run."""
     for name in list(os.environ):
-        if name.startswith("RS3GW_"):
+        if name.startswith("RS3GW_") and name not in KEPT:
             del os.environ[name]
     os.environ["RS3GW_DATA_DIR"] = str(DATA_DIR)
     os.environ["RS3GW_SECRET_KEY"] = secrets.token_hex(32)

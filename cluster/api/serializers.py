@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from cluster.core.node import Liveness, NodeState
-from cluster.models import NodeTransition
+from cluster.models import LeaveRun, NodeTransition
 
 
 class NodeSerializer(serializers.Serializer[Any]):
@@ -60,3 +60,24 @@ class LeftSerializer(serializers.Serializer[object]):
 
     node_id = serializers.CharField()
     told = serializers.ListField(child=serializers.CharField(), help_text="Nodes that know it.")
+
+
+class LeaveRunSerializer(serializers.ModelSerializer[LeaveRun]):
+    """A leave and how far it is."""
+
+    class Meta:
+        model = LeaveRun
+        fields = [
+            "state",
+            "step",
+            "done",
+            "total",
+            "rate_per_second",
+            "is_cancelled",
+            "error",
+            "told",
+            "requested_by",
+            "created_at",
+            "updated_at",
+            "finished_at",
+        ]

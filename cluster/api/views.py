@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from cluster import selectors, services
 from cluster.api.serializers import (
+    LeaveRunSerializer,
     LeaveSerializer,
     LeftSerializer,
     NodeDetailSerializer,
@@ -19,6 +20,7 @@ from cluster.api.serializers import (
     NodesSerializer,
 )
 from cluster.core.node import NodeInfo
+from cluster.models import LeaveRun
 
 
 class Conflict(APIException):
@@ -56,23 +58,55 @@ class NodeLeaveView(APIView):
 
     permission_classes = (IsAdminUser,)
 
+    @extend_schema(operation_id="cluster_nodes_leave_retrieve", responses=LeaveRunSerializer)
+    def get(self, request: Request, node_id: str) -> Response:
+        """Return how far the answering node's latest leave is."""
+        return Response(LeaveRunSerializer(_own_run(node_id)).data)
+
     @extend_schema(
-        operation_id="cluster_nodes_leave", request=LeaveSerializer, responses=LeftSerializer
+        operation_id="cluster_nodes_leave",
+        request=LeaveSerializer,
+        responses={200: LeftSerializer, 202: LeaveRunSerializer},
     )
     def post(self, request: Request, node_id: str) -> Response:
-        """Let the answering node leave, or remove another one that has failed."""
+        """Let the answering node leave in the background, or remove another one that failed."""
         wish = LeaveSerializer(data=request.data)
         wish.is_valid(raise_exception=True)
-        node = _find(node_id)
+        node, name = _find(node_id), request.user.get_username()
         try:
             if node.is_self:
-                told = services.leave()
-            else:
-                services.remove(node_id, is_forced=wish.validated_data["is_forced"])
-                told = [peer.node_id for peer in selectors.routable() if not peer.is_self]
+                run = services.request_leave(name)
+                return Response(LeaveRunSerializer(run).data, status.HTTP_202_ACCEPTED)
+            is_forced = wish.validated_data["is_forced"]
+            services.remove(node_id, is_forced=is_forced, removed_by=name)
         except services.ClusterConflict as error:
             raise Conflict(error.message) from None
+        told = [peer.node_id for peer in selectors.routable() if not peer.is_self]
         return Response(LeftSerializer({"node_id": node_id, "told": told}).data)
+
+    @extend_schema(operation_id="cluster_nodes_leave_cancel", responses=LeaveRunSerializer)
+    def delete(self, request: Request, node_id: str) -> Response:
+        """Call the answering node's leave off, as long as it has not left."""
+        run = _own_run(node_id)
+        try:
+            is_open = services.cancel_leave()
+        except services.ClusterConflict as error:
+            raise Conflict(error.message) from None
+        if not is_open:
+            raise Conflict("No leave is under way.")
+        run.refresh_from_db()
+        return Response(LeaveRunSerializer(run).data)
+
+
+def _own_run(node_id: str) -> LeaveRun:
+    """Return the latest leave of this node; only a node itself knows how far it is."""
+    own = selectors.self_info()
+    if node_id != own.node_id:
+        raise NotFound(f"Ask {node_id} itself; this is {own.node_id}.")
+    run = services.latest_run()
+    if run is None:
+        raise NotFound(f"{node_id} was never told to leave.")
+    return run
 
 
 def _find(node_id: str) -> NodeInfo:

@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+# Labels that nodes give themselves; as metadata, an older version hands them on unread.
+LABEL_STOPPING = "rs3gw.stopping"
+LABEL_COUNTED = "rs3gw.counted"
+LABEL_SET = "yes"
+
 
 class NodeState(StrEnum):
     """What an operator sees of a node."""
@@ -105,7 +110,23 @@ class NodeInfo:
     is_self: bool = False
 
     @property
+    def is_stopping(self) -> bool:
+        """Whether it said that it is about to stop; it still answers for a moment."""
+        return LABEL_STOPPING in self.metadata
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether a majority is counted over it.
+
+        A member is, and one that was a member with another disk: until its new disk is filled
+        it confirms nothing, but what its old one confirmed must not be outvoted meanwhile.
+        """
+        was_member = LABEL_COUNTED in self.metadata
+        return self.lifecycle != Lifecycle.LEFT and (self.is_member or was_member)
+
+    @property
     def is_routable(self) -> bool:
         """Whether requests may be sent to it now: a member that is heard and at work."""
         at_work = self.lifecycle in {Lifecycle.ACTIVE, Lifecycle.LEAVING}
-        return self.is_member and at_work and self.liveness == Liveness.ALIVE
+        stays = self.is_self or not self.is_stopping
+        return self.is_member and at_work and stays and self.liveness == Liveness.ALIVE

@@ -6,13 +6,16 @@ by whoever registered their prefix.
 
 import functools
 from collections.abc import Callable, Collection
+from http import HTTPStatus
 from typing import Literal
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from cluster import conf
+from cluster import conf, selectors
+from cluster.core.node import Lifecycle
+from cluster.core.removal import Removal
 from rs3gw.common import clock, signing
 from rs3gw.common.errors import Rs3gwError, SignatureError
 from rs3gw.common.signing import NonceCache, PeerRequest, body_sha256
@@ -65,6 +68,9 @@ def signed(
         def wrapper(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
             try:
                 peer = _verify(request, scopes)
+                removal = _removal_of(peer)
+                if removal is not None:
+                    return _refused_as_removed(removal)
                 content = _read_body(request, peer, is_stream=body == "stream")
                 _use_nonce(peer)
             except SignatureError as error:
@@ -83,6 +89,28 @@ def signed(
 def problem(status: int, error: Rs3gwError) -> JsonResponse:
     """Return an error as peers read it."""
     return JsonResponse({"code": error.code, "message": error.message}, status=status)
+
+
+def _removal_of(peer: PeerRequest) -> Removal | None:
+    """Return how the sender was removed, None when it was not."""
+    if peer.scope != conf.cluster_id() or not conf.is_enabled():
+        return None
+    now = selectors.snapshot()
+    if peer.actor:
+        return now.removals.find(peer.node_id, peer.actor)
+    # An earlier version does not name its writer id: it has the one that it was removed under.
+    row = now.rows.get(peer.node_id)
+    is_out = row is not None and row.state == Lifecycle.LEFT
+    return now.removals.find(peer.node_id, row.actor) if row is not None and is_out else None
+
+
+def _refused_as_removed(removal: Removal) -> JsonResponse:
+    message = (
+        f"{removal.node_id} was removed from the cluster by {removal.removed_by} (epoch "
+        f"{removal.epoch}); `manage.py join` on it makes it a member again."
+    )
+    answer = {"code": "removed", "message": message, "removal": removal.to_json()}
+    return JsonResponse(answer, status=HTTPStatus.MISDIRECTED_REQUEST)
 
 
 def _verify(request: HttpRequest, scopes: Collection[str]) -> PeerRequest:

@@ -4,7 +4,7 @@ from cluster import conf, selectors
 from cluster.core.config import ClusterConfig, ConfigError
 from cluster.core.health import ClusterHealth
 from cluster.core.node import NodeInfo
-from cluster.services import life
+from cluster.services import leaving, life
 
 COPY_SECONDS_MAX = 600.0
 
@@ -54,4 +54,4 @@ class Node:
         Raises:
             ClusterConflict: No other node could be told.
         """
-        return life.leave()
+        return leaving.leave()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from cluster.transport import PeerClient, PeerError, PeerUnreachable
+from rs3gw.common.database import release_connections
 
 logger = logging.getLogger(__name__)
 THREADS_MAX = 16
@@ -73,6 +74,7 @@ class FanOut:
             try:
                 return post(address, path, body, timeout_seconds=timeout_seconds)
             finally:
+                release_connections()
                 with self._lock:
                     self._busy.discard(address)
 

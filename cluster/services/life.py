@@ -1,4 +1,4 @@
-"""This node's own life: start, join, leave; and removing a node that will not come back."""
+"""This node's own life: start and join; and removing a node that will not come back."""
 
 import logging
 import threading
@@ -10,9 +10,17 @@ from cluster import conf, selectors
 from cluster.core.discovery import Situation, Step, copy_sources, next_step
 from cluster.core.gossip import GossipMessage
 from cluster.core.membership import MalformedMessage, MemberRecord, Status, records_from_json
-from cluster.core.node import Lifecycle, Liveness, NodeInfo
+from cluster.core.node import (
+    LABEL_COUNTED,
+    LABEL_SET,
+    LABEL_STOPPING,
+    Lifecycle,
+    Liveness,
+    NodeInfo,
+)
+from cluster.models import LeaveState, Node
 from cluster.selectors import Snapshot
-from cluster.services import registry, table
+from cluster.services import fencing, progress, registry, table
 from cluster.services.errors import ClusterConflict
 from cluster.services.observer import Observer, observer
 from cluster.transport import PeerError
@@ -38,12 +46,18 @@ def start() -> NodeInfo:
     if not conf.is_enabled():
         _start_alone(is_known=row is not None)
         return selectors.read().own
+    cut_off = progress.open_run()
+    if cut_off is not None:
+        progress.finish(cut_off, LeaveState.FAILED, error="The node was restarted meanwhile.")
+    if fencing.fence():
+        return selectors.read().own
     if row is None:
         table.create_own(Lifecycle.STARTING, is_member=False)
     else:
         has_same_disk = row.actor == identity.load().actor
         stays = row.is_member and has_same_disk and row.state != Lifecycle.LEFT
-        table.change_own(Lifecycle.STARTING, is_member=stays, reason="started")
+        labels = _own_labels(row, is_member=stays)
+        table.change_own(Lifecycle.STARTING, is_member=stays, reason="started", labels=labels)
     now = selectors.read()
     if not other_seeds(now) and len(now.members) == 1:
         table.change_own(Lifecycle.ACTIVE, is_member=True, reason="has nobody to find")
@@ -58,6 +72,27 @@ def _start_alone(*, is_known: bool) -> None:
     table.change_own(Lifecycle.ACTIVE, is_member=True, reason="the cluster is switched off")
 
 
+def say_stopping() -> None:
+    """Tell the other nodes that this process stops in a moment, so that they count without it."""
+    row = table.own_row()
+    if not conf.is_enabled() or row is None or row.state == Lifecycle.LEFT:
+        return
+    table.change_own(
+        Lifecycle(row.state),
+        is_member=row.is_member,
+        reason="is stopping",
+        labels={**_own_labels(row, is_member=row.is_member), LABEL_STOPPING: LABEL_SET},
+    )
+    announce()
+
+
+def _own_labels(row: Node, *, is_member: bool) -> dict[str, str]:
+    """Return what a node adds to its metadata: that a majority is still counted over it."""
+    was_counted = row.is_member or LABEL_COUNTED in row.metadata
+    is_owed = was_counted and not is_member and row.state != Lifecycle.LEFT
+    return {LABEL_COUNTED: LABEL_SET} if is_owed else {}
+
+
 def join() -> NodeInfo:
     """Go through joining once more, also after having left; return the node.
 
@@ -66,10 +101,20 @@ def join() -> NodeInfo:
     Raises:
         ClusterConflict: The cluster is switched off, or this node is just leaving.
     """
-    _require_enabled()
-    if table.own_row() is None:
+    require_enabled()
+    row = table.own_row()
+    if row is None:
         return start()
-    table.change_own(Lifecycle.STARTING, is_member=False, reason="told to join")
+    reason = "told to join"
+    if selectors.read().own_removal is not None:
+        fencing.fence()
+        reason = table.REMOVED_WHILE_AWAY
+        for renew in registry.on_renewing:
+            renew()
+        if identity.load().actor == row.actor:
+            raise ClusterConflict("This node was removed, and nothing gives it a new writer id.")
+    labels = _own_labels(row, is_member=False)
+    table.change_own(Lifecycle.STARTING, is_member=False, reason=reason, labels=labels)
     return selectors.read().own
 
 
@@ -98,12 +143,16 @@ def _advance_once(mind: Observer, now: Snapshot) -> bool:
             has_seeds=bool(other_seeds(now)),
             has_met_seed=mind.has_met_seed,
             has_tried=mind.has_tried,
+            has_compared=mind.has_compared,
             has_copied=mind.has_copied,
             peers=peers,
         )
     )
     if step == Step.CONTACT_SEEDS:
         return _contact_seeds(mind, now)
+    if step == Step.COMPARE:
+        _compare(mind, peers)
+        return True
     if step == Step.JOIN:
         table.change_own(Lifecycle.JOINING, is_member=own.is_member, reason="met the region")
         return True
@@ -156,6 +205,34 @@ def _records_in(answer: object) -> tuple[MemberRecord, ...]:
     return records_from_json(answer.get("records"))
 
 
+def _compare(mind: Observer, peers: tuple[NodeInfo, ...]) -> None:
+    """Ask the others whether this node still holds what it wrote; begin again when it does not."""
+    if any(is_behind(peers) for is_behind in registry.on_returning):
+        begin_again()
+    mind.has_compared = True
+
+
+def begin_again() -> None:
+    """Take part as with a new disk, because this node holds less than it had written.
+
+    Its writer id is given up: numbers that it would use again stand for other changes at its
+    peers. It copies what the region holds, its own lost changes among it, before it is active.
+    """
+    row = table.own_row()
+    if row is None or row.state == Lifecycle.LEFT:
+        return
+    logger.error("an old copy of this node's data was put back: it joins as with a new disk")
+    for renew in registry.on_renewing:
+        renew()
+    table.change_own(
+        Lifecycle.STARTING,
+        is_member=False,
+        reason="an old copy of its data was put back",
+        labels={LABEL_COUNTED: LABEL_SET},
+        is_noted=True,
+    )
+
+
 def _start_copying(mind: Observer, peers: tuple[NodeInfo, ...]) -> None:
     """Copy in a thread of its own: it may take long, and the ticks must go on."""
     if mind.copying is not None and mind.copying.is_alive():
@@ -184,46 +261,19 @@ def _copy(mind: Observer, source: NodeInfo) -> None:
         connection.close()
 
 
-def leave() -> list[str]:
-    """Leave the cluster for good; return the nodes that were told.
-
-    The node says that it is leaving, finishes what only it has, and is gone. It must tell at
-    least one of the nodes that it hears, else they would wait for it for ever.
-
-    Raises:
-        ClusterConflict: The cluster is switched off, or none of the living nodes took the news;
-            the node is still leaving then, and calling again is safe.
-    """
-    _require_enabled()
-    row = table.own_row()
-    if row is None or row.state == Lifecycle.LEFT:
-        return []
-    table.change_own(Lifecycle.LEAVING, is_member=row.is_member, reason="told to leave")
-    _tell(PATH_LEAVE)
-    for finish in registry.on_leaving:
-        finish()
-    peers = {n.address: n.node_id for n in selectors.read().members if not n.is_self}
-    alive = [node for node in selectors.peers() if node.liveness == Liveness.ALIVE]
-    table.change_own(Lifecycle.LEFT, is_member=False, reason="told to leave")
-    told = _tell(PATH_LEAVE, addresses=list(peers))
-    if alive and not told:
-        table.change_own(Lifecycle.STARTING, is_member=row.is_member, reason="could not tell")
-        raise ClusterConflict("No other node could be told. Try again when one can be reached.")
-    return [peers[address] for address in told]
-
-
-def remove(node_id: str, *, is_forced: bool = False) -> None:
-    """Remove a node that failed and will not come back; if it does, it has to join again.
+def remove(node_id: str, *, is_forced: bool = False, removed_by: str = "") -> None:
+    """Remove a node that failed and will not come back; if it does, it is refused until it joins.
 
     Args:
         node_id: Which.
         is_forced: Do it also where this node reaches no majority, so that it cannot know
             whether the others still hear the node.
+        removed_by: Name of who asked for it, for the history.
 
     Raises:
         ClusterConflict: The node is unknown, this one, or alive; or there is no majority.
     """
-    _require_enabled()
+    require_enabled()
     now = selectors.read()
     row = now.rows.get(node_id)
     if row is None or row.state == Lifecycle.LEFT:
@@ -240,7 +290,7 @@ def remove(node_id: str, *, is_forced: bool = False) -> None:
             "Less than half of the members can be reached, so the others may still hear "
             f"{node_id}. Force it if you know that they are gone too."
         )
-    if not table.remove_row(row, reason="removed by an operator"):
+    if not fencing.remove(row, removed_by=removed_by, is_forced=is_forced):
         raise ClusterConflict(f"{node_id} has changed just now; look again.")
     announce(node_id)
 
@@ -257,12 +307,13 @@ def announce(node_id: str = "") -> None:
     now = selectors.read()
     record = now.table.get(node_id or now.own.node_id)
     assert record is not None
-    message = GossipMessage(incarnation=now.own.incarnation, records=(record,))
+    sections = {fencing.SECTION: fencing.produce()} if len(now.removals) else {}
+    message = GossipMessage(incarnation=now.own.incarnation, records=(record,), sections=sections)
     addresses = [n.address for n in now.members if not n.is_self]
     _post(PATH_GOSSIP, dict.fromkeys(addresses, message.to_json()))
 
 
-def _tell(path: str, addresses: list[str] | None = None) -> list[str]:
+def tell(path: str, addresses: list[str] | None = None) -> list[str]:
     """POST this node's own record; return the addresses that took it."""
     if addresses is None:
         addresses = [node.address for node in selectors.read().members if not node.is_self]
@@ -283,6 +334,7 @@ def other_seeds(now: Snapshot) -> list[str]:
     return [s for s, node_id in nodes.items() if node_id != now.own.node_id and node_id not in gone]
 
 
-def _require_enabled() -> None:
+def require_enabled() -> None:
+    """Raise `ClusterConflict` on a node that is in no cluster."""
     if not conf.is_enabled():
         raise ClusterConflict("The cluster is switched off: set RS3GW_CLUSTER_ENABLED=true.")

@@ -25,8 +25,9 @@ class Observer:
         self.sections_told: dict[tuple[str, str], tuple[str, float]] = {}
         self.progress = threading.RLock()
         self.copying: threading.Thread | None = None
+        self.leaving: threading.Thread | None = None
         self.copy_attempts = 0
-        self.has_met_seed = self.has_tried = self.has_copied = False
+        self.has_met_seed = self.has_tried = self.has_compared = self.has_copied = False
         self._lifecycle = ""
         self._known: dict[str, tuple[datetime, int, str]] = {}
         self._lock = threading.Lock()
@@ -69,7 +70,7 @@ class Observer:
     def notice_start(self, lifecycle: Lifecycle) -> None:
         """Begin the way to an active member afresh when this node has (re)started."""
         if lifecycle == Lifecycle.STARTING and self._lifecycle != Lifecycle.STARTING:
-            self.has_met_seed = self.has_tried = self.has_copied = False
+            self.has_met_seed = self.has_tried = self.has_compared = self.has_copied = False
         self._lifecycle = lifecycle.value
 
 

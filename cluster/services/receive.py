@@ -46,6 +46,7 @@ def receive_heartbeat(sender: str, data: object) -> dict[str, object]:
         "node_id": now.own.node_id,
         "incarnation": now.own.incarnation,
         "agrees": agrees,
+        "digest": now.table.digest(),
     }
 
 
@@ -58,6 +59,8 @@ def receive_gossip(sender: str, data: object) -> dict[str, object]:
     """
     _require_enabled()
     message = message_from_json(data)
+    # First, so that a record of this node that says "left" is not taken for a rumour.
+    _consume(sender, message.sections)
     if message.records:
         table.absorb(message.records)
     now = selectors.read() if message.records else selectors.snapshot()
@@ -67,7 +70,6 @@ def receive_gossip(sender: str, data: object) -> dict[str, object]:
         # The snapshot may be half a second old: look again before sending the whole table.
         now = selectors.read()
         reply = answer(now.own.node_id, now.table, message)
-    _consume(sender, message.sections)
     return reply.to_json()
 
 

@@ -22,7 +22,15 @@ from cluster.core.membership import (
     merge_records,
     refute,
 )
-from cluster.core.node import Lifecycle, Liveness, can_become
+from cluster.core.node import (
+    LABEL_COUNTED,
+    LABEL_SET,
+    LABEL_STOPPING,
+    Lifecycle,
+    Liveness,
+    can_become,
+)
+from cluster.core.removal import Removal
 from cluster.models import Node, NodeTransition, SeedContact
 from cluster.services.errors import ClusterConflict
 from cluster.signals import node_state_changed
@@ -32,7 +40,10 @@ logger = logging.getLogger(__name__)
 ATTEMPTS_MAX = 5
 TRANSITIONS_MAX = 10_000
 REASON_CHARS_MAX = 255
+REMOVED_WHILE_AWAY = "was removed, and joins again under a new writer id"
 LAST_SEEN_STALE_INTERVALS = 1.5
+# Label of a node that an operator removed although no majority could be reached.
+FORCED = "forced"
 
 
 def absorb(records: Iterable[MemberRecord]) -> None:
@@ -81,11 +92,13 @@ def _create(record: MemberRecord, *, is_self: bool = False, reason: str = "is ne
 
 def _fields(record: MemberRecord) -> dict[str, Any]:
     facts = record.facts
-    liveness = Liveness.ALIVE if record.status == Status.LEFT else Liveness(record.status.value)
-    return {
+    has_left = record.status == Status.LEFT
+    liveness = Liveness.ALIVE if has_left else Liveness(record.status.value)
+    uncounted = {"was_counted": False} if has_left and FORCED in facts.metadata else {}
+    return uncounted | {
         "incarnation": record.incarnation,
         "liveness": liveness.value,
-        "state": Lifecycle.LEFT.value if record.status == Status.LEFT else facts.lifecycle.value,
+        "state": Lifecycle.LEFT.value if has_left else facts.lifecycle.value,
         "is_member": facts.is_member,
         "region": facts.region,
         "address": facts.address,
@@ -103,6 +116,7 @@ def change(
     *,
     reason: str,
     only_if_silent: bool = False,
+    is_noted: bool = False,
 ) -> bool:
     """Change a row if nobody else has in the meantime; return whether it was changed.
 
@@ -111,6 +125,7 @@ def change(
         fields: New values.
         reason: Why, for the history.
         only_if_silent: Also give up when the node was heard since the row was read.
+        is_noted: Write history also when the word for the row stays the same.
     """
     before, shown_before, actor_before = label(row), shown(row), row.actor
     now_at = clock.utcnow()
@@ -127,7 +142,7 @@ def change(
             row.state_changed_at = now_at
         if held.update(**fields) != 1:
             return False
-        if after != before:
+        if after != before or is_noted:
             _write_history(row, before, after, reason, now_at)
     is_new_disk = actor_before not in {0, row.actor}
     if shown(row) != shown_before or is_new_disk:
@@ -253,7 +268,13 @@ def create_own(lifecycle: Lifecycle, *, is_member: bool) -> Node:
 
 
 def change_own(
-    lifecycle: Lifecycle, *, is_member: bool, reason: str, incarnation_min: int = 0
+    lifecycle: Lifecycle,
+    *,
+    is_member: bool,
+    reason: str,
+    incarnation_min: int = 0,
+    labels: Mapping[str, str] | None = None,
+    is_noted: bool = False,
 ) -> Node:
     """Take a step of this node's own life under a new incarnation.
 
@@ -262,6 +283,8 @@ def change_own(
         is_member: Whether it counts as a member from now on.
         reason: Why, for the history.
         incarnation_min: The new incarnation is at least this.
+        labels: What it adds to its metadata; by default what still holds of what it had added.
+        is_noted: Write history also when the node stays where it is.
 
     Raises:
         ClusterConflict: There is no such step from where it is.
@@ -277,12 +300,22 @@ def change_own(
             node_id=row.node_id,
             incarnation=max(row.incarnation + 1, incarnation_min),
             status=Status.LEFT if has_left else Status.ALIVE,
-            facts=selectors.own_facts(lifecycle, is_member=is_member),
+            facts=selectors.own_facts(
+                lifecycle,
+                is_member=is_member,
+                labels=_labels_kept(row, is_member=is_member) if labels is None else labels,
+            ),
         )
         fields = {**_fields(record), "is_self": True, "last_seen": clock.utcnow()}
-        if change(row, fields, reason=reason):
+        if change(row, fields, reason=reason, is_noted=is_noted):
             return row
     raise ClusterConflict("This node's record is being changed by someone else; try again.")
+
+
+def _labels_kept(row: Node, *, is_member: bool) -> dict[str, str]:
+    """Return this node's own labels that hold through a step: active, nobody is owed a count."""
+    wanted = [LABEL_STOPPING] if is_member else [LABEL_STOPPING, LABEL_COUNTED]
+    return {name: row.metadata[name] for name in wanted if name in row.metadata}
 
 
 def _answer_rumour(heard: MemberRecord) -> None:
@@ -301,16 +334,57 @@ def _answer_rumour(heard: MemberRecord) -> None:
         )
     lifecycle, is_member, reason = Lifecycle(row.state), row.is_member, "set a rumour right"
     if refutation.must_rejoin:
-        lifecycle, is_member, reason = Lifecycle.STARTING, False, "was removed while away"
+        removal = selectors.read().own_removal
+        if removal is not None:
+            leave_as_removed(removal)
+            return
+        # It had left by its own word, which a restored database has forgotten.
+        lifecycle, is_member, reason = Lifecycle.STARTING, False, "had left, and joins again"
     change_own(
-        lifecycle, is_member=is_member, reason=reason, incarnation_min=refutation.incarnation
+        lifecycle,
+        is_member=is_member,
+        reason=reason,
+        incarnation_min=refutation.incarnation,
+        labels=_labels_kept(row, is_member=is_member) | _labels_due(row, heard),
     )
 
 
-def remove_row(row: Node, *, reason: str) -> bool:
-    """Mark another node as one that has left; return whether nobody was faster."""
+def _labels_due(row: Node, heard: MemberRecord) -> dict[str, str]:
+    """Return the label of a node that was a member with another disk, which it hears of now."""
+    was_counted = heard.facts.is_member or LABEL_COUNTED in heard.facts.metadata
+    is_other_disk = heard.facts.actor != row.actor and heard.status != Status.LEFT
+    return {LABEL_COUNTED: LABEL_SET} if was_counted and is_other_disk and not row.is_member else {}
+
+
+def leave_as_removed(removal: Removal) -> bool:
+    """Mark this node as one that has left because others removed it; return whether it was in."""
+    for _ in range(ATTEMPTS_MAX):
+        row = own_row()
+        if row is None or row.actor != removal.actor or row.state == Lifecycle.LEFT:
+            return False
+        record = MemberRecord(
+            node_id=row.node_id,
+            incarnation=row.incarnation + 1,
+            status=Status.LEFT,
+            facts=selectors.own_facts(Lifecycle.LEFT, is_member=False),
+        )
+        reason = f"was removed by {removal.removed_by}, epoch {removal.epoch}"
+        if change(row, {**_fields(record), "is_self": True}, reason=reason):
+            return True
+    return False
+
+
+def remove_row(row: Node, *, reason: str, is_forced: bool = False) -> bool:
+    """Mark another node as one that has left; return whether nobody was faster.
+
+    Args:
+        row: The node's row.
+        reason: Why, for the history.
+        is_forced: It counts no more from now on, although no majority may know of it.
+    """
     record = selectors.record_of(row)
-    facts = replace(record.facts, lifecycle=Lifecycle.LEFT, is_member=False)
+    labels = {**record.facts.metadata, FORCED: "yes"} if is_forced else record.facts.metadata
+    facts = replace(record.facts, lifecycle=Lifecycle.LEFT, is_member=False, metadata=labels)
     left = replace(record, status=Status.LEFT, facts=facts)
     return change(row, _fields(left), reason=reason)
 

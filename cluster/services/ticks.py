@@ -9,6 +9,8 @@ import logging
 import random
 from collections.abc import Iterable, Mapping
 
+from django.conf import settings
+
 from cluster import conf, selectors
 from cluster.core.gossip import (
     GossipReply,
@@ -20,9 +22,10 @@ from cluster.core.gossip import (
 from cluster.core.membership import MalformedMessage
 from cluster.core.node import Lifecycle, NodeInfo
 from cluster.selectors import Snapshot
-from cluster.services import registry, table
-from cluster.services.life import PATH_GOSSIP, advance, other_seeds, start
+from cluster.services import leaving, registry, table
+from cluster.services.life import PATH_GOSSIP, advance, join, other_seeds, start
 from cluster.services.observer import Observer, observer
+from cluster.services.settling import settle_with
 
 logger = logging.getLogger(__name__)
 PATH_HEARTBEAT = "/_cluster/heartbeat"
@@ -54,6 +57,7 @@ def heartbeat_tick(now: float) -> None:
         table.touch([before.own.node_id, *(peer.node_id for peer in seen)])
     if behind:
         _gossip_with(mind, behind, now)
+    settle_with(before, answers, seen)
     mind.judge(selectors.read().rows, now)
 
 
@@ -85,7 +89,9 @@ def gossip_tick(now: float, rng: random.Random) -> None:
         before = selectors.read()
     mind.wake(now, before.rows)
     if before.own.lifecycle == Lifecycle.LEFT:
+        _come_back(before)
         return
+    leaving.go_on(mind)
     if before.own.lifecycle in ON_THE_WAY:
         advance()
         before = selectors.read()
@@ -93,6 +99,12 @@ def gossip_tick(now: float, rng: random.Random) -> None:
     if peers and before.own.lifecycle != Lifecycle.STARTING:
         _gossip_with(mind, choose_peers(peers, other_seeds(before), rng), now)
     mind.judge(selectors.read().rows, now)
+
+
+def _come_back(now: Snapshot) -> None:
+    """Join again after a removal where the settings say so."""
+    if now.own_removal is not None and settings.RS3GW_REJOIN_REMOVED:
+        join()
 
 
 def _gossip_with(mind: Observer, addresses: Iterable[str], now: float) -> None:

@@ -1,5 +1,5 @@
 """Admin pages of replication, and of buckets, whose changes must reach other nodes."""
 
-from replication.admin import buckets, healing, history, lanes, rules
+from replication.admin import buckets, comparisons, healing, history, lanes, rules, stability
 
-__all__ = ["buckets", "healing", "history", "lanes", "rules"]
+__all__ = ["buckets", "comparisons", "healing", "history", "lanes", "rules", "stability"]

@@ -13,9 +13,10 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from replication import services
+from replication.core.consistency import DEGRADE_SECONDS_MAX
 from replication.errors import WriteIndeterminate
 from replication.models import BucketReplicationConfig
-from rs3gw.common.admin import ServiceModelAdmin, state_badge
+from rs3gw.common.admin import ServiceModelAdmin, badge, state_badge
 from rs3gw.storage import selectors
 from rs3gw.storage.core.names import check_bucket_name
 from rs3gw.storage.models import Bucket, BucketState
@@ -26,6 +27,10 @@ TONES = {
     BucketState.DELETE_CONFLICT: "warn",
     BucketState.RENAMED: "warn",
 }
+
+
+CONSISTENCY_FIELDS = ["write", "read", "degrade_after_seconds"]
+_TONE = {False: "off", True: "bad"}
 
 
 class BucketForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -50,6 +55,57 @@ class BucketForm(forms.ModelForm):  # type: ignore[type-arg]
         if problem:
             raise forms.ValidationError(problem)
         return name
+
+
+class ConsistencyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Who confirms the writes of a bucket that is there, and who is asked before it is read."""
+
+    write = forms.ChoiceField(
+        label="Writes are confirmed by",
+        required=False,
+        choices=[
+            ("", "the cluster's default"),
+            ("async", "this node alone (async)"),
+            ("quorum", "a majority of the members (quorum)"),
+            ("sync", "every member (sync)"),
+        ],
+    )
+    read = forms.ChoiceField(
+        label="Reads ask",
+        choices=[("local", "this node alone (local)"), ("quorum", "a majority (quorum)")],
+    )
+    degrade_after_seconds = forms.IntegerField(
+        label="Go on without silent members after",
+        min_value=0,
+        max_value=DEGRADE_SECONDS_MAX,
+        help_text=(
+            "Seconds, for sync only: writes are asynchronous from then on, until all members are "
+            "back. 0 refuses writes instead."
+        ),
+    )
+
+    class Meta:
+        model = Bucket
+        fields: list[str] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        known = services.get_consistency(self.instance)
+        self.initial.setdefault("write", str(known.write or ""))
+        self.initial.setdefault("read", str(known.read))
+        self.initial.setdefault("degrade_after_seconds", known.degrade_after_seconds)
+
+    def clean(self) -> dict[str, Any]:
+        """Check the values against each other."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if not self.errors:
+            try:
+                self.wanted = services.make_consistency(
+                    cleaned["write"], cleaned["read"], cleaned["degrade_after_seconds"]
+                )
+            except services.BadConsistency as error:
+                self.add_error("degrade_after_seconds", error.message)
+        return cleaned
 
 
 class ServedFilter(admin.SimpleListFilter):
@@ -83,6 +139,7 @@ class BucketAdmin(ServiceModelAdmin):
     search_help_text = "Search by name or owner"
     fields = ["name", "owner"]
     readonly_fields = [
+        "confirmed",
         "status",
         "region",
         "created_at",
@@ -116,20 +173,44 @@ class BucketAdmin(ServiceModelAdmin):
     def tagging(self, bucket: Bucket) -> str:
         return services.get_bucket_setting(bucket, "tagging") or "none"
 
+    @admin.display(description="Confirmed now by")
+    def confirmed(self, bucket: Bucket) -> SafeString:
+        wanted, now = services.get_consistency(bucket).write, services.write_mode(bucket)
+        is_degraded = wanted is not None and wanted != now
+        return badge(f"{now}, degraded from {wanted}" if is_degraded else now, _TONE[is_degraded])
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Any = None,
+        change: bool = False,  # noqa: FBT001, FBT002
+        **kwargs: Any,
+    ) -> Any:
+        if obj is not None:
+            kwargs["form"] = ConsistencyForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ["name", "owner", *self.readonly_fields] if obj else ["name", "owner"]
+        if obj is None:
+            return ["name", "owner"]
+        return ["name", "owner", *CONSISTENCY_FIELDS, *self.readonly_fields]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return list(self.readonly_fields) if obj else []
+        return ["name", "owner", *self.readonly_fields] if obj else []
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        is_served = obj is None or obj.state in selectors.SERVED_STATES
+        return is_served and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         is_served = obj is None or obj.state in selectors.SERVED_STATES
         return is_served and super().has_delete_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        if change:
+            author = request.user.get_username()
+            services.save_consistency(bucket=obj, wanted=form.wanted, author=author)
+            return
         try:
             saved = services.create_bucket(name=obj.name, owner=obj.owner)
         except WriteIndeterminate as error:

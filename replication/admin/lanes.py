@@ -22,10 +22,12 @@ from replication.models import (
 )
 from rs3gw.common import clock
 from rs3gw.common.admin import ReadOnlyModelAdmin, badge, long_text, state_badge, table
+from rs3gw.common.errors import Rs3gwError
 from rs3gw.common.hlc import physical_ms
 from rs3gw.common.units import format_bytes, format_duration, format_rate
 
 LANE_TONES = {LaneState.RUNNING: "ok", LaneState.PAUSED: "info", LaneState.HELD: "warn"}
+LANE_TONES[LaneState.RESYNC] = "bad"
 DELIVERY_TONES = {
     DeliveryState.RETRY: "warn",
     DeliveryState.PARKED: "bad",
@@ -59,7 +61,7 @@ class LaneAdmin(ReadOnlyModelAdmin):
     list_filter = ["destination_kind", "state"]
     search_fields = ["destination"]
     search_help_text = "Search by node or region"
-    actions = ["pause", "resume", "retry_now"]
+    actions = ["pause", "resume", "retry_now", "evict"]
     fields = [
         "destination",
         "destination_kind",
@@ -149,6 +151,17 @@ class LaneAdmin(ReadOnlyModelAdmin):
         for lane in queryset:
             services.retry_lane(lane)
         messages.success(request, f"{len(queryset)} to be tried now.")
+
+    @admin.action(description="Evict the member: it has to join again", permissions=["operate"])
+    def evict(self, request: HttpRequest, queryset: QuerySet[Lane]) -> None:
+        author = request.user.get_username()
+        names = {lane.destination for lane in queryset if lane.destination_kind == "member"}
+        for name in sorted(names):
+            try:
+                services.evict_member(name, reason="", author=author)
+                messages.success(request, f"{name} is evicted; its lanes are gone.")
+            except Rs3gwError as error:
+                messages.error(request, error.message)
 
 
 class SettleForm(ActionForm):

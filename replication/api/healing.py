@@ -58,7 +58,7 @@ class JobSerializer(ModelSerializer):
 class StartSerializer(Serializer):
     """Which job to begin."""
 
-    kind = serializers.ChoiceField(choices=STARTED_BY_HAND)
+    kind = serializers.ChoiceField(choices=STARTED_BY_HAND, help_text="audit or scrub.")
 
 
 class DamagedSerializer(ModelSerializer):
@@ -85,7 +85,7 @@ class LoadSerializer(Serializer):
     size_bytes = serializers.IntegerField()
 
 
-class BodiesSerializer(Serializer):
+class HealingSerializer(Serializer):
     """How the bodies of this node do."""
 
     violations = serializers.ListField(child=serializers.CharField())
@@ -191,7 +191,7 @@ class DamagedViewSet(_ReadOnly):
 class HealingView(APIView):
     """How the bodies of this node do."""
 
-    @extend_schema(responses=BodiesSerializer, operation_id="cluster_healing")
+    @extend_schema(responses=HealingSerializer, operation_id="cluster_healing")
     def get(self, request: Request) -> Response:
         """Return what is missing, damaged or cannot be placed as it should."""
         counts = {name: asdict(load) for name, load in report.counts().items()}

@@ -10,8 +10,11 @@ from rest_framework import serializers
 from replication.core.filters import ReplicationFilter
 from replication.models import (
     BucketReplicationConfig,
+    Comparison,
     Delivery,
+    Eviction,
     Lane,
+    QuarantinedVersion,
     ReplicationEventRecord,
     ReplicationRegion,
 )
@@ -248,7 +251,79 @@ class DeliverySerializer(ModelSerializer):
         read_only_fields = fields
 
 
+class EvictionSerializer(ModelSerializer):
+    """That a member was away for too long and has to join again."""
+
+    class Meta:
+        model = Eviction
+        fields = ["id", "node_id", "reason", "decided_by", "evicted_at", "ended_at", "outcome"]
+        read_only_fields = ["id", "decided_by", "evicted_at", "ended_at", "outcome"]
+
+
+class QuarantineSerializer(ModelSerializer):
+    """An object that an evicted node brought back and that the region does not know."""
+
+    class Meta:
+        model = QuarantinedVersion
+        fields = [
+            "id",
+            "bucket",
+            "key",
+            "version_id",
+            "size_bytes",
+            "reason",
+            "created_at",
+            "outcome",
+            "decided_by",
+            "decided_at",
+        ]
+        read_only_fields = fields
+
+
 class SkipSerializer(Serializer):
     """Why a change is given up."""
 
     reason = serializers.CharField(max_length=200)
+
+
+class ComparisonSerializer(ModelSerializer):
+    """One comparison of this node's index with another node's."""
+
+    is_equal = serializers.BooleanField(read_only=True)
+    causes = serializers.DictField(child=serializers.IntegerField(), read_only=True)
+    sample = serializers.ListField(
+        child=serializers.DictField(child=serializers.CharField()), read_only=True
+    )
+
+    class Meta:
+        model = Comparison
+        fields = [
+            "id",
+            "peer",
+            "bucket",
+            "state",
+            "is_dry_run",
+            "is_equal",
+            "is_control_equal",
+            "keys_differing",
+            "keys_in_flight",
+            "keys_repaired",
+            "keys_left",
+            "causes",
+            "sample",
+            "done",
+            "total",
+            "asked_by",
+            "created_at",
+            "started_at",
+            "ended_at",
+            "error",
+        ]
+
+
+class ComparisonWishSerializer(Serializer):
+    """What to compare."""
+
+    peer = serializers.CharField(default="", allow_blank=True, help_text="Empty for all nodes.")
+    bucket = serializers.CharField(default="", allow_blank=True, help_text="Empty for all.")
+    is_dry_run = serializers.BooleanField(default=False, help_text="Repair nothing.")

@@ -3,20 +3,24 @@
 from typing import TYPE_CHECKING, Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import status, viewsets
+from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from replication import selectors, services
+from replication.anti_entropy import runs
 from replication.api import serializers
 from replication.core.filters import ReplicationFilter
 from replication.errors import ControlError
 from replication.models import (
     BucketReplicationConfig,
+    Comparison,
     Delivery,
+    Eviction,
     Lane,
+    QuarantinedVersion,
     ReplicationEventRecord,
     ReplicationRegion,
 )
@@ -203,3 +207,76 @@ class EventViewSet(_ReadOnly):
     serializer_class = serializers.EventSerializer
     pagination_class = NewestFirst
     filterset_fields = ["bucket", "key", "kind", "origin_node"]
+
+
+class ComparisonViewSet(_ReadOnly):
+    """Comparisons of this node's index with other nodes'."""
+
+    queryset = Comparison.objects.all()
+    serializer_class = serializers.ComparisonSerializer
+    pagination_class = NewestFirst
+    filterset_fields = ["state", "peer", "is_dry_run"]
+
+    @extend_schema(
+        request=serializers.ComparisonWishSerializer,
+        responses={202: serializers.ComparisonSerializer(many=True)},
+    )
+    def create(self, request: Request) -> Response:
+        """Let the worker compare this node with one peer, or with every one that is alive."""
+        wish = serializers.ComparisonWishSerializer(data=request.data)
+        wish.is_valid(raise_exception=True)
+        made = runs.ask_for(**wish.validated_data, author=str(request.user.get_username()))
+        answer = serializers.ComparisonSerializer(made, many=True)
+        return Response(answer.data, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=None, responses=serializers.ComparisonSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Let a comparison end before its next bucket."""
+        run = self.get_object()
+        runs.cancel(run)
+        run.refresh_from_db()
+        return Response(serializers.ComparisonSerializer(run).data)
+
+
+class EvictionViewSet(mixins.CreateModelMixin, _ReadOnly):
+    """Members that were away for too long; an operator may evict one as well."""
+
+    queryset = Eviction.objects.all()
+    serializer_class = serializers.EvictionSerializer
+    pagination_class = NewestFirst
+    filterset_fields = ["node_id"]
+
+    def perform_create(self, serializer: Any) -> None:
+        """Stop waiting for a member: its lanes are dropped, and it has to join again."""
+        asked = serializer.validated_data
+        author = str(self.request.user.get_username())
+        services.evict_member(asked["node_id"], reason=asked["reason"], author=author)
+        serializer.instance = Eviction.objects.filter(node_id=asked["node_id"]).first()
+
+
+class QuarantineViewSet(_ReadOnly):
+    """Objects that an evicted node brought back and that wait for a decision."""
+
+    queryset = QuarantinedVersion.objects.all()
+    serializer_class = serializers.QuarantineSerializer
+    pagination_class = NewestFirst
+    filterset_fields = ["outcome", "bucket", "key"]
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def accept(self, request: Request, pk: str) -> Response:
+        """Write the object again, as a new write."""
+        return self._decided(services.accept_quarantined)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def discard(self, request: Request, pk: str) -> Response:
+        """Give the object up; its bytes are deleted when nothing else needs them."""
+        return self._decided(services.discard_quarantined)
+
+    def _decided(self, decide: Any) -> Response:
+        row = self.get_object()
+        decide(row, author=str(self.request.user.get_username()))
+        row.refresh_from_db()
+        return Response(self.get_serializer(row).data)

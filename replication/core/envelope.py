@@ -14,6 +14,8 @@ from typing import Any
 import zstandard
 
 from replication.core.events import MalformedEvent, ReplicationEvent, UnknownEventKind
+from rs3gw.common.vector_clock import VectorClock
+from rs3gw.storage.core.siblings import Newer
 
 FORMAT = 1
 EVENTS_MAX = 500
@@ -61,12 +63,21 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemResult:
-    """What became of one event at the receiver; `code` as in the protocol's table."""
+    """What became of one event at the receiver.
+
+    Attributes:
+        actor: Who wrote it.
+        seq: Its number among that writer's.
+        code: As in the protocol's table.
+        reason: For people.
+        newer: What the receiver shows instead of it, without having seen it; None for nothing.
+    """
 
     actor: int
     seq: int
     code: str
     reason: str = ""
+    newer: Newer | None = None
 
 
 def encode_batch(batch: Batch, *, compression: str = "identity") -> bytes:
@@ -162,6 +173,9 @@ def _bodies(lengths: Sequence[tuple[str, int]], tail: bytes) -> dict[str, bytes]
 def encode_results(results: Sequence[ItemResult]) -> bytes:
     """Return the wire form of a batch's results."""
     rows = [[result.actor, result.seq, result.code, result.reason] for result in results]
+    for row, result in zip(rows, results, strict=True):
+        if result.newer is not None:
+            row += [result.newer.hlc, result.newer.context.to_json()]
     return json.dumps(rows, separators=(",", ":")).encode()
 
 
@@ -173,8 +187,18 @@ def decode_results(data: bytes) -> list[ItemResult]:
     """
     try:
         return [
-            ItemResult(actor=int(actor), seq=int(seq), code=str(code), reason=str(reason))
-            for actor, seq, code, reason in json.loads(data)
+            ItemResult(
+                actor=int(actor),
+                seq=int(seq),
+                code=str(code),
+                reason=str(reason),
+                newer=_newer(more),
+            )
+            for actor, seq, code, reason, *more in json.loads(data)
         ]
     except _BROKEN as error:
         raise MalformedBatch(f"these are not results: {error}") from None
+
+
+def _newer(more: Sequence[Any]) -> Newer | None:
+    return Newer(int(more[0]), VectorClock.from_json(more[1])) if more else None

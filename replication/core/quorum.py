@@ -31,7 +31,8 @@ class AckTracker:
 
     def __init__(self, *, needed: int, members: Iterable[str]) -> None:
         self.needed = needed
-        self._open = set(members)
+        self.members = frozenset(members)
+        self._open = set(self.members)
         self._acked: set[str] = set()
 
     @property

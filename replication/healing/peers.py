@@ -8,8 +8,8 @@ from cluster import selectors as cluster_selectors
 from cluster import transport
 from cluster.core.node import NodeInfo
 from replication.bodies import BLOB_PATH, blob_path
+from replication.body_sources import memory
 from replication.healing.throttle import paced
-from replication.reading import memory
 from rs3gw.common import clock
 from rs3gw.storage import blobs
 

@@ -1,5 +1,6 @@
 """Rows of replication."""
 
+from replication.models.comparison import Comparison, ComparisonState
 from replication.models.config import BucketReplicationConfig
 from replication.models.healing import (
     DamagedBody,
@@ -23,15 +24,28 @@ from replication.models.log import (
 )
 from replication.models.region import RegionKind, ReplicationRegion
 from replication.models.register import Register, RegisterRevision
+from replication.models.stability import (
+    BucketFarewell,
+    Eviction,
+    MemberFrontier,
+    QuarantinedVersion,
+    QuarantineOutcome,
+    SkippedEvent,
+    UpkeepCount,
+)
 
 __all__ = [
     "AppliedActor",
+    "BucketFarewell",
     "BucketReplicationConfig",
+    "Comparison",
+    "ComparisonState",
     "ConflictCount",
     "DamagedBody",
     "Delivery",
     "DeliveryState",
     "DestinationKind",
+    "Eviction",
     "DropMark",
     "HealingCount",
     "HealingItem",
@@ -41,9 +55,14 @@ __all__ = [
     "JobState",
     "Lane",
     "LaneState",
+    "MemberFrontier",
+    "QuarantineOutcome",
+    "QuarantinedVersion",
     "RegionKind",
     "Register",
     "RegisterRevision",
     "ReplicationEventRecord",
     "ReplicationRegion",
+    "SkippedEvent",
+    "UpkeepCount",
 ]

@@ -58,6 +58,7 @@ class LaneState(models.TextChoices):
     RUNNING = "running", "Running"
     PAUSED = "paused", "Paused"
     HELD = "held", "Held for a decision"
+    RESYNC = "resync", "Needs a new copy"
 
 
 class Lane(models.Model):
@@ -137,12 +138,16 @@ class Delivery(models.Model):
 class AppliedActor(models.Model):
     """Which events of one writer were applied here: all up to `frontier`, and `islands`.
 
-    It is what makes a second delivery harmless, and what others read to know how far we are.
+    It is what makes a second delivery harmless, and what others read to know how far we are. Of a
+    writer of a remote region much may never be sent here; up to `settled` its own node has nothing
+    left to send.
     """
 
     actor = models.BigIntegerField(primary_key=True)
     frontier = models.BigIntegerField(default=0)
     islands = models.JSONField(default=list)
+    is_remote = models.BooleanField(default=False)
+    settled = models.BigIntegerField(default=0)
     events_applied = models.BigIntegerField(default=0)
     last_applied_at = models.DateTimeField(null=True, blank=True)
 

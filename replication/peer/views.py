@@ -3,14 +3,18 @@
 import json
 import re
 from collections.abc import Iterator
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from cluster import selectors as cluster_selectors
 from cluster.peer.auth import signed
-from replication import applier, backfill, bodies, damage, selectors
+from replication import applier, backfill, bodies, damage, review, selectors, stability
 from replication.core.envelope import MalformedBatch, decode_batch, encode_results
+from replication.peer.anti_entropy import Outdated, give_or_take_entries
+from replication.transport import MEMBERS_HEADER
 from rs3gw.storage import blobs, commit, rows
 from rs3gw.storage.errors import BodyMissing
 
@@ -43,8 +47,16 @@ def events(request: HttpRequest) -> HttpResponse:
         batch = decode_batch(request.peer_body)  # type: ignore[attr-defined]
     except MalformedBatch as error:
         return _problem(400, "MalformedBatch", str(error))
-    results = applier.apply_batch(batch, sender_of(request))
-    return HttpResponse(encode_results(results), content_type="application/json")
+    sender = sender_of(request)
+    if sender.is_member() and stability.is_outdated(sender.node_id):
+        return _problem(
+            421, "JoinAgain", f"{sender.node_id} was evicted or removed: it has to join again."
+        )
+    results = applier.apply_batch(batch, sender)
+    response = HttpResponse(encode_results(results), content_type="application/json")
+    if sender.is_member():
+        response[MEMBERS_HEADER] = cluster_selectors.electorate().to_header()
+    return response
 
 
 @signed(body="hash", scopes=("cluster", "pair"))
@@ -122,13 +134,16 @@ def _give_blob(request: HttpRequest, sha256: str) -> HttpResponseBase:
 
 @signed(body="hash", scopes=("cluster", "pair"))
 def frontier(request: HttpRequest) -> HttpResponse:
-    """Answer how far this node has applied each writer."""
-    return JsonResponse({str(actor): seq for actor, seq in selectors.frontiers().items()})
+    """Answer how far this node has applied each writer; with `highest`, gaps do not count."""
+    found = selectors.highest_applied() if "highest" in request.GET else selectors.frontiers()
+    return JsonResponse({str(actor): seq for actor, seq in found.items()})
 
 
 @signed(body="hash", scopes=("cluster",))
 def entries(request: HttpRequest) -> HttpResponse:
-    """Answer one page of this node's index, for a node that joins."""
+    """Answer one page of this node's index, for a node that joins; give or take single ones."""
+    if request.method != "GET":
+        return give_or_take_entries(request)
     after = request.GET.get("after", "0")
     return HttpResponse(
         backfill.encode_page(int(after) if after.isdigit() else 0),
@@ -137,6 +152,27 @@ def entries(request: HttpRequest) -> HttpResponse:
 
 
 @signed(body="hash", scopes=("cluster",))
+def entries_known(request: HttpRequest) -> HttpResponse:
+    """Answer what this node knows of the named values: a node that joins again asks."""
+    try:
+        named = json.loads(request.peer_body)["keys"]  # type: ignore[attr-defined]
+        keys = [(str(UUID(i)), str(key), str(v), int(a), int(n)) for i, key, v, a, n in named]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _problem(
+            400, "MalformedRequest", "Send {'keys': [[incarnation, key, version, actor, seq]]}."
+        )
+    return JsonResponse({"known": review.are_known(keys)})
+
+
+@signed(body="hash", scopes=("cluster",))
 def registers(request: HttpRequest) -> HttpResponse:
-    """Answer all registers and buckets of this node, for a node that joins."""
+    """Answer all registers and buckets of this node (GET), or join another node's (PUT)."""
+    if request.method == "PUT":
+        if stability.is_outdated(sender_of(request).node_id):
+            return _problem(421, Outdated.code, Outdated.default_message)
+        try:
+            backfill.join_control(json.loads(request.peer_body))  # type: ignore[attr-defined]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return _problem(400, "MalformedRequest", f"These are no registers: {error!r}")
+        return JsonResponse({})
     return JsonResponse(backfill.control_snapshot())

@@ -1,14 +1,20 @@
 """The front door for changes: index row and event in one transaction, then the write mode."""
 
 from replication.bodies import local_file, open_body
-from replication.engine import preflight
+from replication.consistency import degraded_buckets, write_mode
+from replication.core.consistency import BadConsistency, Consistency
+from replication.core.consistency import make as make_consistency
+from replication.core.tokens import MalformedToken, Token, parse_token
+from replication.reading import wait_for
 from replication.services.buckets import (
     create_bucket,
     delete_bucket,
     delete_bucket_setting,
     get_bucket_setting,
     get_bucket_settings,
+    get_consistency,
     put_bucket_setting,
+    save_consistency,
 )
 from replication.services.control import (
     delete_region,
@@ -33,6 +39,12 @@ from replication.services.objects import (
     put_object,
     set_attribute,
 )
+from replication.services.quarantine import (
+    accept_quarantined,
+    discard_quarantined,
+    evict_member,
+)
+from replication.services.reads import preflight, prepare_condition, prepare_read
 from replication.services.uploads import (
     Completion,
     abort_upload,
@@ -45,6 +57,22 @@ from replication.services.uploads import (
 from rs3gw.storage.uploads import NewUpload, create_upload, put_part
 
 __all__ = [
+    "BadConsistency",
+    "Consistency",
+    "MalformedToken",
+    "Token",
+    "degraded_buckets",
+    "get_consistency",
+    "make_consistency",
+    "parse_token",
+    "prepare_condition",
+    "prepare_read",
+    "save_consistency",
+    "wait_for",
+    "write_mode",
+    "accept_quarantined",
+    "discard_quarantined",
+    "evict_member",
     "Completion",
     "Deleted",
     "NewUpload",

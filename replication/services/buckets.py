@@ -4,7 +4,8 @@ from uuid import uuid4
 
 from django.conf import settings
 
-from replication import bucket_state, engine, outbox, registers
+from replication import bucket_state, consistency, engine, outbox, registers
+from replication.core.consistency import Consistency
 from replication.core.events import EventKind, ReplicationEvent
 from replication.errors import BucketStillFilling, ControlError
 from rs3gw.common import clock, hlc, identity, ids
@@ -25,6 +26,7 @@ SETTINGS = frozenset(
     {
         "accelerate",
         "acl",
+        "consistency",
         "cors",
         "encryption",
         "lifecycle",
@@ -91,7 +93,8 @@ def delete_bucket(*, bucket: Bucket) -> None:
         WriteRefused: The write mode cannot be met now; nothing was deleted.
         WriteIndeterminate: Deleted here, but too few nodes confirmed it in time.
     """
-    engine.preflight()
+    mode = consistency.write_mode(bucket)
+    engine.preflight(mode)
     shard = storage.shard_of(bucket.name, "")
 
     def change() -> ReplicationEvent:
@@ -115,7 +118,7 @@ def delete_bucket(*, bucket: Bucket) -> None:
         outbox.append(event, shard=shard, position=position)
         return event
 
-    engine.complete(commit.run(change), shard=shard)
+    engine.complete(commit.run(change), shard=shard, mode=mode)
 
 
 def get_bucket_setting(bucket: Bucket, name: str) -> str | None:
@@ -152,14 +155,31 @@ def delete_bucket_setting(*, bucket: Bucket, name: str, author: str = "") -> Non
     _change_setting(bucket, name, None, author)
 
 
+def get_consistency(bucket: Bucket) -> Consistency:
+    """Return who confirms a bucket's writes and who is asked before it is read."""
+    return consistency.of(bucket)
+
+
+def save_consistency(*, bucket: Bucket, wanted: Consistency, author: str = "") -> None:
+    """Say who confirms a bucket's writes and who is asked before it is read, on every node.
+
+    Raises:
+        WriteRefused, WriteIndeterminate: As in `create_bucket`, by the mode that held before.
+    """
+    value = {"text": wanted.to_text()}
+    _change_setting(bucket, consistency.SETTING, value, author)
+
+
 def _change_setting(bucket: Bucket, name: str, value: registers.Value, author: str) -> None:
     if name not in SETTINGS:
         raise ControlError(f"A bucket has no setting {name!r}.")
-    engine.preflight()
+    mode = consistency.write_mode(bucket)
+    engine.preflight(mode)
     shard = storage.shard_of(bucket.name, "")
     put_kind, delete_kind = SETTING_KINDS.get(name, OTHER_KINDS)
 
-    def change() -> ReplicationEvent:
+    def change(above_hlc: int = 0) -> ReplicationEvent:
+        storage.observe_clock(shard, above_hlc)
         stamp, position = rows.take_stamp(shard, clock.now_ms())
         registers.write(setting_scope(bucket), name, value, stamp=stamp, author=author)
         kind = delete_kind if value is None else put_kind
@@ -172,7 +192,12 @@ def _change_setting(bucket: Bucket, name: str, value: registers.Value, author: s
         outbox.append(event, shard=shard, position=position)
         return event
 
-    engine.complete(commit.run(change), shard=shard)
+    engine.complete(
+        commit.run(change),
+        shard=shard,
+        mode=mode,
+        restamp=lambda newer: commit.run(lambda: change(newer.hlc)),
+    )
 
 
 def bucket_event(

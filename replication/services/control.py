@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from django.conf import settings
 
-from replication import outbox, registers
+from replication import engine, outbox, registers
 from replication.control import REGION_SCOPE, RULE_SCOPE
 from replication.core.events import EventKind, ReplicationEvent
 from replication.core.filters import ReplicationFilter
@@ -30,6 +30,7 @@ def delete_register(*, scope: str, name: str, author: str = "") -> None:
 
 
 def _change_register(scope: str, name: str, value: registers.Value, author: str) -> None:
+    engine.require_open()
     kind = EventKind.DELETE_REGISTER if value is None else EventKind.PUT_REGISTER
 
     def change() -> ReplicationEvent:

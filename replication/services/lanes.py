@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.db.models import F
 
+from replication import review
 from replication.doorbell import doorbell
-from replication.models import Delivery, DeliveryState, Lane, LaneState
+from replication.models import Delivery, DeliveryState, DestinationKind, Lane, LaneState
 from rs3gw.common import clock
 
 
@@ -16,9 +18,13 @@ def pause_lane(lane: Lane) -> None:
 
 
 def resume_lane(lane: Lane) -> None:
-    """Let a paused lane go on from where it stopped, at once."""
+    """Let a paused lane go on from where it stopped, at once.
+
+    One that needs a new copy begins again at the oldest change that the log still holds.
+    """
+    cursor = 0 if lane.state == LaneState.RESYNC else F("cursor")
     Lane.objects.filter(pk=lane.pk).update(
-        state=LaneState.RUNNING, next_attempt_at=None, attempts=0
+        state=LaneState.RUNNING, cursor=cursor, next_attempt_at=None, attempts=0
     )
     lane.state = LaneState.RUNNING
     doorbell.ring(lane.shard)
@@ -51,6 +57,10 @@ def skip_parked(deliveries: Iterable[Delivery], *, reason: str) -> int:
         reason: Who decided and why; kept with the delivery.
     """
     ids = [delivery.pk for delivery in deliveries]
-    return Delivery.objects.filter(pk__in=ids, state=DeliveryState.PARKED).update(
-        state=DeliveryState.SKIPPED, reason=reason, settled_at=clock.utcnow()
-    )
+    with transaction.atomic():
+        parked = Delivery.objects.filter(pk__in=ids, state=DeliveryState.PARKED)
+        for delivery in parked.select_related("lane", "event"):
+            # The member waits for every change of this node, so it must hear of the gap.
+            if delivery.lane.destination_kind == DestinationKind.MEMBER:
+                review.skip(delivery.event.actor, [delivery.event.seq], delivery.lane.destination)
+        return parked.update(state=DeliveryState.SKIPPED, reason=reason, settled_at=clock.utcnow())

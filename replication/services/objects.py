@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 
 from cluster import selectors as cluster_selectors
-from replication import bucket_state, engine, outbox
+from cluster.core.config import ReplicationMode
+from replication import bucket_state, consistency, engine, outbox, reading
 from replication.core.events import ReplicationEvent
 from replication.entries import attribute_event, entry_event
 from rs3gw.common import clock, identity, ids
@@ -17,6 +18,7 @@ from rs3gw.storage.attributes import VersionDot
 from rs3gw.storage.blobs import StagedBody
 from rs3gw.storage.core.attributes import Attribute, applied
 from rs3gw.storage.core.objects import NULL_VERSION, Entry, ObjectHeaders
+from rs3gw.storage.core.siblings import Newer
 from rs3gw.storage.errors import NoSuchBucket, NoSuchKey
 from rs3gw.storage.models import Bucket, BucketState
 
@@ -60,7 +62,8 @@ def put_object(
         checksums=dict(body.checksums if checksums is None else checksums),
         checksum_type="FULL_OBJECT" if body.checksums else "",
     )
-    return _commit_entry(bucket, entry, inline=body.inline, check=_meets(condition, key))
+    making = _meets(condition, key)
+    return _commit_entry(bucket, entry, replace(making, inline=body.inline))
 
 
 def copy_object(
@@ -86,7 +89,7 @@ def copy_object(
         checksum_type=source.checksum_type,
         parts=source.parts,
     )
-    return _commit_entry(bucket, entry, check=_meets(condition, key))
+    return _commit_entry(bucket, entry, _meets(condition, key))
 
 
 def commit_upload(
@@ -104,7 +107,8 @@ def commit_upload(
         NoSuchBucket: The bucket was deleted in the meantime.
         WriteIndeterminate: Stored here, but too few nodes confirmed it in time.
     """
-    return _commit_entry(bucket, entry, check=_meets(condition, entry.key), also=end)
+    making = _meets(condition, entry.key)
+    return _commit_entry(bucket, entry, replace(making, also=end))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,7 @@ def delete_object(
     key: str,
     version_id: str | None = None,
     condition: Condition | None = None,
+    is_exclusive: bool = False,
 ) -> Deleted:
     """Delete a key, or one version of it.
 
@@ -141,9 +146,12 @@ def delete_object(
         version_id: Which version; None for the key.
         condition: Called in the transaction with the version that would be deleted or hidden, or
             None; raises to refuse the delete.
+        is_exclusive: The condition compares: where other members confirm writes, nobody else
+            may change the key while it is checked.
 
     Raises:
         NoSuchBucket: The bucket was deleted in the meantime.
+        KeyClaimed: Another conditional write of the key is under way.
         WriteIndeterminate: Stored here, but too few nodes confirmed it in time.
     """
     has_peers = bool(cluster_selectors.registered_peers())
@@ -159,7 +167,8 @@ def delete_object(
             condition(found[0])
 
     entry = _new_entry(bucket, key, ObjectHeaders(owner=bucket.owner))
-    stored = _commit_entry(bucket, entry, make=_deleting(version_id), check=check)
+    making = _Making(check=check, make=_deleting(version_id), is_exclusive=is_exclusive)
+    stored = _commit_entry(bucket, entry, making)
     if version_id is not None:
         was_marker = found[0] is not None and found[0].is_delete_marker
         return Deleted(version_id, was_marker)
@@ -205,7 +214,8 @@ def set_attribute(
     """
     shard = storage.shard_of(bucket.name, key)
 
-    def change() -> tuple[Entry, ReplicationEvent]:
+    def change(above_hlc: int = 0) -> tuple[Entry, ReplicationEvent]:
+        storage.observe_clock(shard, above_hlc)
         stamp, position = rows.take_stamp(shard, clock.now_ms())
         current = _still_there(bucket)
         entry = selectors.find_entry(current, key, version_id)
@@ -225,7 +235,12 @@ def set_attribute(
         return changed, event
 
     entry, event = commit.run(change)
-    engine.complete(event, shard=shard)
+    engine.complete(
+        event,
+        shard=shard,
+        mode=consistency.write_mode(bucket),
+        restamp=lambda newer: commit.run(lambda: change(newer.hlc))[1],
+    )
     return entry
 
 
@@ -257,41 +272,85 @@ def _still_there(bucket: Bucket) -> Bucket:
     return current
 
 
-def _meets(condition: Condition | None, key: str) -> Check:
-    """Return the check that a write's condition holds for what it would replace."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Making:
+    """How an entry becomes a stored one.
+
+    Attributes:
+        check: Called in the transaction first; raises to refuse.
+        make: Called with entry and bucket; returns what is stored.
+        also: Called with what was stored.
+        inline: The small body, when it is at hand.
+        is_exclusive: The check compares with what the key holds: where other members confirm
+            writes, nobody else may decide about the key meanwhile.
+    """
+
+    check: Check
+    make: Make = _versioned
+    also: Callable[[Entry], None] | None = None
+    inline: bytes | None = None
+    is_exclusive: bool = False
+
+
+def _meets(condition: Condition | None, key: str) -> _Making:
+    """Return how an entry is made whose condition must hold for what it would replace."""
 
     def check(bucket: Bucket) -> None:
         if condition is not None:
             condition(selectors.find_entry(bucket, key))
 
-    return check
+    return _Making(check=check, is_exclusive=condition is not None)
 
 
-def _commit_entry(
-    bucket: Bucket,
-    entry: Entry,
-    *,
-    check: Check,
-    make: Make = _versioned,
-    inline: bytes | None = None,
-    also: Callable[[Entry], None] | None = None,
-) -> Entry:
+def _commit_entry(bucket: Bucket, entry: Entry, making: _Making) -> Entry:
+    mode = consistency.write_mode(bucket)
+    if not making.is_exclusive or mode == ReplicationMode.ASYNCHRONOUS:
+        return _commit_now(bucket, entry, mode, making)
+    with reading.claimed(bucket, entry.key):
+        return _commit_now(bucket, entry, mode, making)
+
+
+def _commit_now(bucket: Bucket, entry: Entry, mode: ReplicationMode, making: _Making) -> Entry:
     shard = storage.shard_of(bucket.name, entry.key)
 
     def change() -> tuple[Entry, ReplicationEvent]:
         stamp, position = rows.take_stamp(shard, clock.now_ms())
         current = _still_there(bucket)
-        check(current)
-        here = make(replace(entry, bucket_id=current.pk), current)
-        stored = storage.write_entry(here, stamp=stamp, inline=inline)
-        if also is not None:
-            also(stored)
-        event = entry_event(stored, current, origin_region=settings.RS3GW_REGION)
-        if current.state == BucketState.DELETE_CONFLICT:
-            bucket_state.settle(bucket_state.base_name(current))
-        outbox.append(event, shard=shard, position=position)
-        return stored, event
+        making.check(current)
+        here = making.make(replace(entry, bucket_id=current.pk), current)
+        stored = storage.write_entry(here, stamp=stamp, inline=making.inline)
+        if making.also is not None:
+            making.also(stored)
+        return stored, _report(stored, current, shard, position)
 
     stored, event = commit.run(change)
-    engine.complete(event, shard=shard, inline=inline)
+
+    def again(newer: Newer) -> ReplicationEvent:
+        nonlocal stored
+        stored, event = commit.run(lambda: _write_above(bucket, stored, shard, newer))
+        return event
+
+    # What beats a write under a claim is concurrent with it: its order is free.
+    restamp = None if making.is_exclusive else again
+    engine.complete(event, shard=shard, inline=making.inline, mode=mode, restamp=restamp)
     return stored
+
+
+def _write_above(
+    bucket: Bucket, stored: Entry, shard: int, newer: Newer
+) -> tuple[Entry, ReplicationEvent]:
+    """Store a version once more, above what another node shows instead of it."""
+    storage.observe_clock(shard, newer.hlc)
+    stamp, position = rows.take_stamp(shard, clock.now_ms())
+    current = _still_there(bucket)
+    here = replace(stored, bucket_id=current.pk, row_id=None)
+    again = storage.write_entry(here, stamp=stamp, inline=None, seen=newer.context)
+    return again, _report(again, current, shard, position)
+
+
+def _report(stored: Entry, bucket: Bucket, shard: int, position: int) -> ReplicationEvent:
+    event = entry_event(stored, bucket, origin_region=settings.RS3GW_REGION)
+    if bucket.state == BucketState.DELETE_CONFLICT:
+        bucket_state.settle(bucket_state.base_name(bucket))
+    outbox.append(event, shard=shard, position=position)
+    return event

@@ -17,6 +17,7 @@ from rs3gw.common import ids
 from rs3gw.common.errors import Rs3gwError
 
 FILE_NAME = "identity.json"
+NEXT_SUFFIX = ".next"
 
 
 class IdentityError(Rs3gwError):
@@ -67,6 +68,42 @@ def load() -> Identity:
     return identity
 
 
+_loaded_from: tuple[int, int] = (0, 0)
+
+
+def refresh() -> None:
+    """Read the identity again at the next question if another process has changed it."""
+    global _loaded_from
+    try:
+        found = path().stat()
+    except OSError:
+        return
+    mark = (found.st_ino, found.st_mtime_ns)
+    if mark != _loaded_from:
+        _loaded_from = mark
+        load.cache_clear()
+
+
+def propose(identity: Identity) -> None:
+    """Write down an identity that is about to replace the present one."""
+    _write_durably(path().with_suffix(NEXT_SUFFIX), identity)
+
+
+def proposed() -> Identity | None:
+    """Return the identity that was to replace the present one, None when there is none."""
+    try:
+        return Identity(**json.loads(path().with_suffix(NEXT_SUFFIX).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def adopt_proposed() -> None:
+    """Make the proposed identity the present one."""
+    path().with_suffix(NEXT_SUFFIX).replace(path())
+    sync_directory(path().parent)
+    load.cache_clear()
+
+
 def ensure() -> Identity:
     """Return this node's identity, making it on the first start."""
     if not path().exists():
@@ -77,7 +114,11 @@ def ensure() -> Identity:
 
 def write(identity: Identity) -> None:
     """Write the identity durably."""
-    target = path()
+    _write_durably(path(), identity)
+    load.cache_clear()
+
+
+def _write_durably(target: Path, identity: Identity) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".new")
     with open(temporary, "w", encoding="utf-8", opener=_private) as file:
@@ -86,7 +127,6 @@ def write(identity: Identity) -> None:
         os.fsync(file.fileno())
     temporary.replace(target)
     sync_directory(target.parent)
-    load.cache_clear()
 
 
 def sync_directory(directory: Path) -> None:

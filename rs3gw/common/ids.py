@@ -27,6 +27,11 @@ def shard_actor(actor: int, shard: int) -> int:
     return actor | shard
 
 
+def is_actor_of(shard_actor_id: int, actor: int) -> bool:
+    """Return whether a writer id is one of the shards of a data directory's writer."""
+    return shard_actor_id >> SHARD_BITS == actor >> SHARD_BITS
+
+
 def uuid7() -> str:
     """Return a time-ordered UUID (version 7) in its usual text form."""
     value = (clock.now_ms() & (2**48 - 1)) << 80 | secrets.randbits(76)

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rs3gw.common.errors import SignatureError
 from rs3gw.common.secretbox import derive_key
@@ -23,6 +23,9 @@ HEADER_TIME = "X-Rs3gw-Time"
 HEADER_NONCE = "X-Rs3gw-Nonce"
 HEADER_BODY = "X-Rs3gw-Body"
 HEADER_SIGNATURE = "X-Rs3gw-Signature"
+HEADER_ACTOR = "X-Rs3gw-Actor"
+HEADER_EPOCH = "X-Rs3gw-Epoch"
+HEADER_PROOF = "X-Rs3gw-Proof"
 HEADERS = (
     HEADER_NODE,
     HEADER_SCOPE,
@@ -46,6 +49,8 @@ class PeerRequest:
         scope: Cluster id, or `pair:<name>` for a request of a paired region.
         unix_seconds: Sender's wall clock.
         nonce: Random text, used once.
+        actor: Writer id of the sender's data directory; 0 when it does not say.
+        epoch: Membership epoch that the sender knows.
     """
 
     method: str
@@ -55,6 +60,8 @@ class PeerRequest:
     scope: str
     unix_seconds: int
     nonce: str
+    actor: int = 0
+    epoch: int = 0
 
     def text(self) -> bytes:
         """Return the lines that the signature covers."""
@@ -73,7 +80,7 @@ class PeerRequest:
 
 def sign(request: PeerRequest, secret: str) -> dict[str, str]:
     """Return the headers that prove `request` to a holder of `secret`."""
-    return {
+    headers = {
         HEADER_NODE: request.node_id,
         HEADER_SCOPE: request.scope,
         HEADER_TIME: str(request.unix_seconds),
@@ -81,6 +88,11 @@ def sign(request: PeerRequest, secret: str) -> dict[str, str]:
         HEADER_BODY: request.body_sha256,
         HEADER_SIGNATURE: _signature(request, secret),
     }
+    if request.actor:
+        headers[HEADER_ACTOR] = str(request.actor)
+        headers[HEADER_EPOCH] = str(request.epoch)
+        headers[HEADER_PROOF] = _proof(request, headers[HEADER_SIGNATURE], secret)
+    return headers
 
 
 def verify(
@@ -120,7 +132,26 @@ def verify(
         raise SignatureError("The request's signature does not match.")
     if abs(now - unix_seconds) > WINDOW_SECONDS:
         raise SignatureError(f"The sender's clock is {unix_seconds - now:+.0f} s off.")
-    return request
+    return _with_writer(request, headers, secret)
+
+
+def _with_writer(request: PeerRequest, headers: Mapping[str, str], secret: str) -> PeerRequest:
+    """Return the request with the writer id and epoch that a sender of today adds.
+
+    They have a proof of their own, so that a receiver of an earlier version still verifies the
+    rest.
+    """
+    if not headers.get(HEADER_ACTOR):
+        return request
+    try:
+        actor, epoch = int(headers[HEADER_ACTOR]), int(headers.get(HEADER_EPOCH, "0"))
+    except ValueError:
+        raise SignatureError("The request's writer id or epoch is not a number.") from None
+    proven = replace(request, actor=actor, epoch=epoch)
+    wanted = _proof(proven, headers[HEADER_SIGNATURE], secret)
+    if not hmac.compare_digest(wanted, headers.get(HEADER_PROOF, "")):
+        raise SignatureError("The request's writer id or epoch is not what was signed.")
+    return proven
 
 
 def body_sha256(body: bytes) -> str:
@@ -131,6 +162,12 @@ def body_sha256(body: bytes) -> str:
 def _signature(request: PeerRequest, secret: str) -> str:
     key = derive_key(secret, f"peer/{request.node_id}")
     return hmac.new(key, request.text(), hashlib.sha256).hexdigest()
+
+
+def _proof(request: PeerRequest, signature: str, secret: str) -> str:
+    key = derive_key(secret, f"peer/{request.node_id}")
+    text = f"rs3gw-writer-v1\n{signature}\n{request.actor}\n{request.epoch}"
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 class NonceCache:

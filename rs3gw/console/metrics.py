@@ -12,10 +12,11 @@ from prometheus_client.registry import Collector
 
 from cluster import metrics as cluster_metrics
 from cluster import selectors as cluster
+from replication import attention
 from replication import selectors as replication
 from rs3gw.console import healing_metrics
 from rs3gw.console.selectors import link_facts
-from rs3gw.storage.models import Bucket
+from rs3gw.storage.models import Bucket, ObjectState, ObjectVersion
 from rs3gw.storage.selectors import SERVED_STATES
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -32,6 +33,7 @@ class NodeCollector(Collector):
         yield from _replication(replication.summarise(statuses))
         yield from _links(statuses)
         yield from _conflicts()
+        yield from _upkeep(statuses)
         yield from healing_metrics.families()
         yield _gauge(
             "rs3gw_buckets",
@@ -123,6 +125,38 @@ def _links(statuses: Sequence[replication.LaneStatus]) -> Iterator[Metric]:
         lag.add_metric(values, link.lag_seconds)
         paused.add_metric(values, float(link.lanes_paused > 0))
     yield from (pending, parked, lag, paused)
+
+
+def _upkeep(statuses: Sequence[replication.LaneStatus]) -> Iterator[Metric]:
+    yield _gauge(
+        "rs3gw_cluster_evicted", "Members that have to join again.", len(attention.evicted())
+    )
+    yield _gauge(
+        "rs3gw_quarantined_objects",
+        "Objects in quarantine that wait for a decision.",
+        attention.quarantined(),
+    )
+    yield _gauge(
+        "rs3gw_replication_lanes_resync",
+        "Lanes to regions that need a new copy.",
+        sum(status.lane.state == "resync" for status in statuses),
+    )
+    yield _gauge(
+        "rs3gw_tombstones",
+        "Deletes that are remembered.",
+        ObjectVersion.objects.filter(state=ObjectState.TOMBSTONE).count(),
+    )
+    yield _gauge(
+        "rs3gw_tombstones_held",
+        "1 when no delete may be forgotten now.",
+        float(bool(attention.forgetting_held())),
+    )
+    removed = CounterMetricFamily(
+        "rs3gw_upkeep_removed", "Rows removed because nobody needs them.", labels=["kind"]
+    )
+    for kind, total in sorted(attention.removed_counts().items()):
+        removed.add_metric([kind], total)
+    yield removed
 
 
 def _conflicts() -> Iterator[Metric]:

@@ -35,6 +35,7 @@ _SECTIONS = (
             ("Lanes", "admin:replication_lane_changelist", "lane"),
             ("Events", "admin:replication_replicationeventrecord_changelist", "event"),
             ("Deliveries", "admin:replication_delivery_changelist", "parked"),
+            ("Quarantine", "admin:replication_quarantinedversion_changelist", "parked"),
         ),
     ),
     (
@@ -42,6 +43,10 @@ _SECTIONS = (
         (
             ("Regions", "admin:replication_replicationregion_changelist", "region"),
             ("Nodes", "admin:cluster_node_changelist", "node"),
+            ("Leaves", "admin:cluster_leaverun_changelist", "history"),
+            ("Removed nodes", "admin:cluster_removednode_changelist", "history"),
+            ("Evictions", "admin:replication_eviction_changelist", "node"),
+            ("Comparisons", "admin:replication_comparison_changelist", "history"),
         ),
     ),
     (

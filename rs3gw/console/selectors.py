@@ -1,6 +1,6 @@
 """What the overview, the status API and the metrics show, in a constant number of queries."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -67,13 +67,14 @@ def overview() -> Overview:
     statuses = replication.lanes_overview()
     stats = replication.summarise(statuses)
     links = link_facts(statuses)
-    nodes = node_facts(cluster.members())
+    nodes = node_facts(cluster.members(), evicted=attention.evicted())
     verdict = judge(
         nodes,
         links,
         now=clock.utcnow(),
         is_quorum_available=cluster.is_quorum_available(),
         mode=settings.RS3GW_REPLICATION_MODE,
+        quarantined=attention.quarantined(),
     )
     return Overview(
         verdict=verdict,
@@ -111,7 +112,7 @@ def _link(kind: str, destination: str, group: Sequence[replication.LaneStatus]) 
     sums = replication.summarise(list(group))
     lanes = [status.lane for status in group]
     failing = [lane for lane in lanes if lane.attempts and lane.last_error]
-    held = [lane for lane in lanes if lane.state == "held"]
+    held = [lane for lane in lanes if lane.state in ("held", "resync")]
     successes = [lane.last_success_at for lane in lanes if lane.last_success_at is not None]
     return LinkFacts(
         destination=destination,
@@ -129,22 +130,25 @@ def _link(kind: str, destination: str, group: Sequence[replication.LaneStatus]) 
     )
 
 
-def node_facts(members: Sequence[NodeInfo]) -> list[NodeFacts]:
+def node_facts(members: Sequence[NodeInfo], *, evicted: Collection[str] = ()) -> list[NodeFacts]:
     """Return what is known of each node of this region, this one first."""
-    found = [_node(node) for node in members]
+    found = [_node(node, is_evicted=node.node_id in evicted) for node in members]
     return sorted(found, key=lambda node: (not node.is_self, node.node_id))
 
 
-def _node(node: NodeInfo) -> NodeFacts:
+def _node(node: NodeInfo, *, is_evicted: bool) -> NodeFacts:
     state, tone = node.state.value.capitalize(), NODE_TONES[node.state]
     if node.liveness == Liveness.SUSPECT:
         state, tone = f"{state}, not heard of lately", "warn"
+    if is_evicted:
+        state, tone = f"{state}, evicted", "bad"
     return NodeFacts(
         node_id=node.node_id,
         state=state,
         tone=tone,
         is_self=node.is_self,
         is_up=node.state != NodeState.FAILED,
+        is_evicted=is_evicted,
         counts=node.is_member,
         last_seen_at=node.last_seen,
         address=node.address,

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from cluster import selectors as cluster
 from cluster.core.node import NodeState
+from rs3gw.common import stopping
 from rs3gw.common.identity import IdentityError
 from rs3gw.console import metrics
 
@@ -40,14 +41,18 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 
 def _why_not_ready() -> str:
+    if stopping.is_stopping():
+        return "stopping"
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        state = cluster.self_info().state
+        state, removal = cluster.self_info().state, cluster.own_removal()
     except DatabaseError:
         return "database"
     except IdentityError:
         return "not initialised"
+    if removal is not None:
+        return "removed"
     return "" if state == NodeState.ACTIVE else state.value
 
 

@@ -200,7 +200,7 @@ class Walk:
 
     def _carry_out(self, bucket: Bucket, entry: Entry, act: Act) -> None:
         is_current = act.kind == ActKind.EXPIRE_CURRENT
-        services.preflight()
+        services.preflight(bucket)
         try:
             services.delete_object(
                 bucket=bucket,

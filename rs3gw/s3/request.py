@@ -30,6 +30,7 @@ class S3Request:
         headers: Values by lower-case name; each character is one byte of the wire.
         environ: The WSGI environment; its input is the body.
         found: What operations have looked up for this request already.
+        is_behind: The client has seen changes that this node has not applied yet.
         request_id: Random text that names the request in the answer and the log.
     """
 
@@ -39,6 +40,7 @@ class S3Request:
     headers: Mapping[str, str]
     environ: Mapping[str, Any]
     found: dict[object, Any] = field(default_factory=dict)
+    is_behind: bool = False
     request_id: str = field(default_factory=lambda: ids.uuid7().replace("-", "").upper()[:16])
 
     @classmethod

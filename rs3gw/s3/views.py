@@ -7,7 +7,8 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from replication.errors import WriteIndeterminate
+from replication import services, session
+from replication.errors import WriteIndeterminate, WriteRefused
 from rs3gw.common import clock, identity
 from rs3gw.common.errors import Rs3gwError
 from rs3gw.s3 import auth, metrics
@@ -19,11 +20,13 @@ from rs3gw.s3.request import S3Request
 logger = logging.getLogger(__name__)
 UNKNOWN = "Unknown"
 PREFLIGHT = "Preflight"
+SESSION_HEADER = "x-rs3gw-after"
 
 
 def endpoint(request: HttpRequest) -> HttpResponseBase:
     """Answer one S3 request; whatever happens, the answer is S3's."""
     started = clock.monotonic()
+    session.begin()
     s3_request = S3Request.of(request)
     operation = UNKNOWN
     response: HttpResponseBase
@@ -46,10 +49,22 @@ def endpoint(request: HttpRequest) -> HttpResponseBase:
         logger.exception("request %s failed", s3_request.request_id)
         response = _failure(s3_request, S3Error("InternalError", "We failed. Please try again."))
     _let_scripts_read(s3_request, response)
+    written = str(session.token())
+    if written:
+        response[SESSION_HEADER] = written
     response["x-amz-request-id"] = s3_request.request_id
     response["x-amz-id-2"] = identity.load().node_id
     metrics.REQUESTS.labels(operation, response.status_code).inc()
     metrics.SECONDS.labels(operation).observe(clock.monotonic() - started)
+    return response
+
+
+def slow_down(request: HttpRequest) -> HttpResponse:
+    """Turn a request away unread: more came than can be answered in time."""
+    s3_request = S3Request.of(request)
+    response = _failure(s3_request, S3Error("SlowDown", "Please reduce your request rate."))
+    response["x-amz-request-id"] = s3_request.request_id
+    response["x-amz-id-2"] = identity.load().node_id
     return response
 
 
@@ -63,10 +78,33 @@ def _let_scripts_read(request: S3Request, response: HttpResponseBase) -> None:
 
 def _run(request: S3Request, operation: str) -> HttpResponseBase:
     caller = auth.authenticate(request)
+    _catch_up(request)
     access.check(request, caller, operation)
     if request.target.key:
         names.check_key(request.target.key)
     return OPERATIONS[operation](request, caller)
+
+
+def _catch_up(request: S3Request) -> None:
+    """Wait for what the client says it has seen; what does not come is asked for key by key.
+
+    Raises:
+        S3Error: The header cannot be read, or the request is about more than one key.
+    """
+    text = request.headers.get(SESSION_HEADER)
+    if text is None:
+        return
+    try:
+        is_here = services.wait_for(services.parse_token(text))
+    except services.MalformedToken as error:
+        raise S3Error("InvalidArgument", f"{SESSION_HEADER}: {error}") from None
+    if is_here:
+        return
+    if not request.target.key:
+        raise S3Error(
+            "SlowDown", "This node does not have yet what you have seen elsewhere. Retry."
+        )
+    request.is_behind = True
 
 
 def _failure(request: S3Request, error: Rs3gwError) -> HttpResponse:
@@ -74,6 +112,8 @@ def _failure(request: S3Request, error: Rs3gwError) -> HttpResponse:
     response = HttpResponse(status=status, content_type="application/xml")
     if isinstance(error, WriteIndeterminate):
         response["x-rs3gw-write-outcome"] = error.outcome()
+    if isinstance(error, WriteRefused):
+        response["x-rs3gw-write-outcome"] = "none"
     for name, value in getattr(error, "headers", {}).items():
         response[name] = value
     if status == 503:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rs3gw.common import clock
+from rs3gw.server.admission import Admission, Waiter
 from rs3gw.server.channel import Channel
 from rs3gw.server.connection import Connection, Host, Verdict
 from rs3gw.server.exchange import base_environ
@@ -44,6 +45,7 @@ class ListenerConfig:
 
     Attributes:
         certificate: What the port encrypts with; without one, it does not.
+        admission: Which requests may run at once; without one, all that find a thread.
         on_thread_end: Called in each thread when it ends, to give back what it holds.
     """
 
@@ -54,6 +56,7 @@ class ListenerConfig:
     name: str
     limits: ServerLimits = ServerLimits()
     certificate: Certificate | None = None
+    admission: Admission | None = None
     on_thread_end: Callable[[], None] = _nothing
 
 
@@ -82,14 +85,18 @@ class Listener(Host):
         self._closing: set[Connection] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self._retiring = threading.Event()
         self._threads: list[threading.Thread] = []
         scheme = "https" if config.certificate else "http"
         self._base = base_environ(scheme, config.host, self.port, _ErrorLog())
         self._new_channel = config.certificate.channel if config.certificate else Channel
+        self.admission = config.admission
         limits = config.limits
         shortest = min(
             limits.idle_timeout_seconds, limits.head_timeout_seconds, limits.closing_seconds * 4
         )
+        if config.admission is not None:
+            shortest = min(shortest, config.admission.config.wait_seconds)
         self._sweep_seconds = min(SWEEP_SECONDS_MAX, max(POLL_SECONDS, shortest / 4))
 
     def start(self) -> None:
@@ -101,8 +108,18 @@ class Listener(Host):
             thread.start()
             self._threads.append(thread)
 
-    def stop(self, drain_seconds: float) -> None:
-        """Stop accepting, let running requests end for up to `drain_seconds`, and close."""
+    def retire(self) -> None:
+        """Serve on, but end each connection with its next answer, so that its client leaves."""
+        self._retiring.set()
+
+    def stop(self, drain_seconds: float, hurried: threading.Event | None = None) -> None:
+        """Stop accepting, let running requests end for up to `drain_seconds`, and close.
+
+        Args:
+            drain_seconds: Longest time that running requests get.
+            hurried: When it is set, they get no more time.
+        """
+        hurried = hurried or threading.Event()
         with self._lock:
             if self._stopping.is_set():
                 return
@@ -110,7 +127,7 @@ class Listener(Host):
         deadline = clock.monotonic() + drain_seconds
         self._wake()
         self._threads[0].join(drain_seconds + JOIN_SECONDS)
-        while self._busy and clock.monotonic() < deadline:
+        while self._busy and clock.monotonic() < deadline and not hurried.is_set():
             clock.sleep(POLL_SECONDS)
         with self._lock:
             for connection in self._busy:
@@ -125,12 +142,22 @@ class Listener(Host):
         self._wake_out.close()
 
     def is_stopping(self) -> bool:
-        """Return whether the server is going down."""
-        return self._stopping.is_set()
+        """Return whether the server is going down, or about to."""
+        return self._stopping.is_set() or self._retiring.is_set()
 
     def is_contended(self) -> bool:
         """Return whether connections wait for a thread."""
         return not self._ready.empty()
+
+    def leave(self) -> None:
+        """Give the place of a request that has run to the one that waited longest."""
+        assert self.admission is not None
+        self._resume(self.admission.leave())
+
+    def _resume(self, waiter: Waiter | None) -> None:
+        if waiter is not None:
+            assert isinstance(waiter, Connection)
+            self._ready.put(waiter)
 
     def open_count(self) -> int:
         """Return how many connections are open."""
@@ -238,6 +265,8 @@ class Listener(Host):
 
     def _sweep(self, selector: selectors.BaseSelector) -> None:
         """Close what has waited for too long."""
+        for waiter in self.admission.take_overdue() if self.admission else []:
+            self._resume(waiter)
         oldest = clock.monotonic() - self._config.limits.closing_seconds
         for connection in [c for c in self._closing if c.waits_since < oldest]:
             self._forget(selector, connection)
@@ -261,7 +290,9 @@ class Listener(Host):
         except Exception:
             logger.exception("a connection failed")
             verdict = Verdict.CLOSE
-        if verdict is Verdict.AGAIN:
+        if verdict is Verdict.QUEUE and self.admission and self.admission.queue(connection):
+            return
+        if verdict in (Verdict.AGAIN, Verdict.QUEUE):
             self._ready.put(connection)
             return
         with self._lock:
@@ -303,10 +334,15 @@ class HttpServer:
         for listener in self.listeners:
             listener.start()
 
-    def stop(self, drain_seconds: float) -> None:
-        """Drain and stop every listener."""
+    def retire(self) -> None:
+        """Let clients leave: see `Listener.retire`."""
+        for listener in self.listeners:
+            listener.retire()
+
+    def stop(self, drain_seconds: float, hurried: threading.Event | None = None) -> None:
+        """Drain and stop every listener; `hurried` cuts it short."""
         threads = [
-            threading.Thread(target=listener.stop, args=(drain_seconds,))
+            threading.Thread(target=listener.stop, args=(drain_seconds, hurried))
             for listener in self.listeners
         ]
         for thread in threads:

@@ -74,6 +74,11 @@ def write(version: VersionDot, attribute: Attribute) -> bool:
     return True
 
 
+def newest_hlc(version: VersionDot) -> int:
+    """Return the time of the newest change of a version; 0 when it has none."""
+    return max((attribute.stamp.hlc for attribute in read(version)), default=0)
+
+
 def complete(entry: Entry) -> Entry:
     """Return a version that arrives, with the changes that overtook it."""
     early = read(VersionDot(entry.actor, entry.seq))

@@ -1,9 +1,10 @@
 """Deletion of bodies that nothing refers to any more.
 
-A body may be named by a version, a part of a version, or a part of an upload. One that none of
-them names, and that is older than the grace period, is moved to the trash; what is still unnamed
-there a grace period later is deleted. If it was named in between, it is put back. The grace
-period covers the time between a body's arrival and the commit of the row that names it.
+A body may be named by a version, a part of a version, a part of an upload, or be kept for
+something else. One that none of them names, and that is older than the grace period, is moved to
+the trash; what is still unnamed there a grace period later is deleted. If it was named in between,
+it is put back. The grace period covers the time between a body's arrival and the commit of the row
+that names it.
 """
 
 import os
@@ -21,19 +22,21 @@ BATCH_ROWS = 500
 _IS_NAMED = (
     "SELECT 1 FROM storage_objectversion WHERE sha256 = %s "
     "UNION ALL SELECT 1 FROM storage_partreference WHERE sha256 = %s "
-    "UNION ALL SELECT 1 FROM storage_uploadpart WHERE sha256 = %s LIMIT 1"
+    "UNION ALL SELECT 1 FROM storage_uploadpart WHERE sha256 = %s "
+    "UNION ALL SELECT 1 FROM storage_keptbody WHERE sha256 = %s LIMIT 1"
 )
 _DELETE_INLINE = (
     "DELETE FROM storage_inlinebody WHERE sha256 = %s AND touched_at < %s "
     "AND NOT EXISTS (SELECT 1 FROM storage_objectversion v WHERE v.sha256 = %s) "
     "AND NOT EXISTS (SELECT 1 FROM storage_partreference p WHERE p.sha256 = %s) "
-    "AND NOT EXISTS (SELECT 1 FROM storage_uploadpart u WHERE u.sha256 = %s)"
+    "AND NOT EXISTS (SELECT 1 FROM storage_uploadpart u WHERE u.sha256 = %s) "
+    "AND NOT EXISTS (SELECT 1 FROM storage_keptbody k WHERE k.sha256 = %s)"
 )
 
 
 def is_named(sha256: str) -> bool:
     """Return whether anything on this node needs a body."""
-    return rows.fetch_one(_IS_NAMED, (sha256, sha256, sha256)) is not None
+    return rows.fetch_one(_IS_NAMED, (sha256,) * 4) is not None
 
 
 def collect(*, now: float, grace_seconds: float) -> int:
@@ -96,7 +99,7 @@ def _collect_inline(*, now: float, grace_seconds: float) -> int:
         )
         for sha256 in batch:
             if not is_named(sha256):
-                rows.execute(_DELETE_INLINE, (sha256, cutoff, sha256, sha256, sha256))
+                rows.execute(_DELETE_INLINE, (sha256, cutoff, *(sha256,) * 4))
                 deleted += 1
         if len(batch) < BATCH_ROWS:
             return deleted

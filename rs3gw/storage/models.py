@@ -120,6 +120,9 @@ class ObjectVersion(models.Model):
                 name="storage_ov_listing",
             ),
             models.Index(fields=["sha256"], condition=~Q(sha256=""), name="storage_ov_sha256"),
+            models.Index(
+                fields=["hlc", "id"], condition=Q(state="tombstone"), name="storage_ov_tombstones"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -176,6 +179,19 @@ class PartReference(models.Model):
 
     def __str__(self) -> str:
         return self.sha256
+
+
+class KeptBody(models.Model):
+    """That a body is needed by something that is not in the index.
+
+    `holder` names what needs it, such as an object that waits for a decision.
+    """
+
+    sha256 = models.CharField(max_length=64, db_index=True)
+    holder = models.CharField(max_length=64, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.sha256} for {self.holder}"
 
 
 class MultipartUpload(models.Model):

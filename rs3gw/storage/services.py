@@ -5,8 +5,8 @@ tells the other nodes; `rs3gw.storage.commit` makes both durable at once.
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from uuid import UUID
 
@@ -17,7 +17,16 @@ from rs3gw.common import clock, hlc, identity, ids
 from rs3gw.common.vector_clock import VectorClock
 from rs3gw.storage import attributes, rows
 from rs3gw.storage.core.objects import Entry
-from rs3gw.storage.core.siblings import Outcome, Sibling, Stamp, join, key_context, latest
+from rs3gw.storage.core.siblings import (
+    Newer,
+    Outcome,
+    Sibling,
+    Stamp,
+    join,
+    key_context,
+    latest,
+    newer_than,
+)
 from rs3gw.storage.models import (
     Bucket,
     BucketState,
@@ -31,6 +40,26 @@ POSTGRESQL_SHARDS = 4
 PART_SIZE_MIN_BYTES = 5 * 2**20
 PART_NUMBER_MAX = 10_000
 MOVE_ROWS = 500
+NOTHING_SEEN = VectorClock()
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What became of a version that another node wrote.
+
+    Attributes:
+        outcome: Whether it is in the state of its key now.
+        is_conflict: It met a concurrent write.
+        newer: What readers see instead of it although it had not been seen; None for nothing.
+    """
+
+    outcome: Outcome
+    is_conflict: bool = False
+    newer: Newer | None = None
+
+
+# Picks some of the values of one version.
+Choose = Callable[[Sequence[Sibling]], Sequence[Sibling]]
 
 
 def init_clock() -> None:
@@ -49,11 +78,36 @@ def init_clock() -> None:
             )
         stored = ClockShard.objects.get(shard=0).actor
     shard_count.cache_clear()
+    if stored != actor and _completes_renewal(stored):
+        return
     if stored != actor:
         raise identity.IdentityError(
             f"{identity.path()} names writer {actor}, the database names {stored}: this database "
             "and this data directory do not belong together"
         )
+
+
+def _completes_renewal(stored: int) -> bool:
+    """Adopt the writer id that the database took before a crash; return whether there was one."""
+    proposed = identity.proposed()
+    if proposed is None or proposed.actor != stored:
+        return False
+    identity.adopt_proposed()
+    return True
+
+
+def change_actor(actor: int) -> list[tuple[int, int]]:
+    """Let every shard count under a new writer id, from 1; return the old ids and their counts.
+
+    Positions in the log go on, so lanes keep their place. Runs in the caller's transaction.
+    """
+    former = []
+    for clock_row in ClockShard.objects.select_for_update().order_by("shard"):
+        former.append((clock_row.actor, clock_row.seq))
+        ClockShard.objects.filter(shard=clock_row.shard).update(
+            actor=ids.shard_actor(actor, clock_row.shard), seq=0
+        )
+    return former
 
 
 @lru_cache(maxsize=1)
@@ -73,10 +127,18 @@ def observe_clock(shard: int, remote_hlc: int) -> None:
     rows.observe_clock(shard, remote_hlc)
 
 
-def write_entry(entry: Entry, *, stamp: Stamp, inline: bytes | None) -> Entry:
+def write_entry(
+    entry: Entry, *, stamp: Stamp, inline: bytes | None, seen: VectorClock = NOTHING_SEEN
+) -> Entry:
     """Store a local write over everything its key holds here, and return what was stored.
 
     Runs inside the caller's transaction, after `stamp` was taken.
+
+    Args:
+        entry: What to store.
+        stamp: Its identity and time.
+        inline: Its small body, when the caller has it at hand.
+        seen: What else it comes after, as another node holds it.
     """
     siblings = rows.read_siblings(entry.bucket_id, entry.key)
     stamped = replace(
@@ -84,36 +146,45 @@ def write_entry(entry: Entry, *, stamp: Stamp, inline: bytes | None) -> Entry:
         actor=stamp.actor,
         seq=stamp.seq,
         hlc=stamp.hlc,
-        context=key_context(siblings),
+        context=key_context(siblings).merge(seen),
         last_modified=clock.from_ms(hlc.physical_ms(stamp.hlc)),
     )
     return _put(stamped, siblings, inline)[0]
 
 
-def merge_entry(entry: Entry, *, inline: bytes | None) -> tuple[Outcome, bool]:
+def merge_entry(entry: Entry, *, inline: bytes | None) -> Merged:
     """Join a version that another node wrote into the state of its key.
 
     Runs inside the caller's transaction. Any order and number of deliveries ends in one state.
-
-    Returns:
-        What became of it, and whether it met a concurrent write.
     """
     siblings = rows.read_siblings(entry.bucket_id, entry.key)
-    outcome = _put(attributes.complete(entry), siblings, inline)[1]
-    is_conflict = outcome == "applied" and any(
+    stored, outcome = _put(attributes.complete(entry), siblings, inline)
+    change = sibling_of(entry)
+    if outcome == "superseded":
+        return Merged(outcome)
+    if outcome == "duplicate":
+        return Merged(outcome, newer=newer_than(siblings, change))
+    is_conflict = any(
         s.version_id == entry.version_id and not entry.context.covers(s.stamp.actor, s.stamp.seq)
         for s in siblings
     )
-    return outcome, is_conflict
+    if stored.is_latest:
+        return Merged(outcome, is_conflict)
+    return Merged(outcome, is_conflict, newer_than([*siblings, change], change))
 
 
-def _put(entry: Entry, siblings: Sequence[Sibling], inline: bytes | None) -> tuple[Entry, Outcome]:
-    incoming = Sibling(
+def sibling_of(entry: Entry) -> Sibling:
+    """Return an entry as one of the values of its key."""
+    return Sibling(
         Stamp(entry.actor, entry.seq, entry.hlc),
         entry.context,
         entry.is_tombstone,
         entry.version_id,
     )
+
+
+def _put(entry: Entry, siblings: Sequence[Sibling], inline: bytes | None) -> tuple[Entry, Outcome]:
+    incoming = sibling_of(entry)
     same_version = [s for s in siblings if s.version_id == entry.version_id]
     result = join(same_version, incoming)
     if result.outcome != "applied":
@@ -213,7 +284,32 @@ def purge_versions(bucket: Bucket, seen: VectorClock) -> None:
     found = list(covered.values_list("pk", "key"))
     rows.delete_versions([row_id for row_id, _ in found])
     for key in {key for _, key in found}:
-        siblings = rows.read_siblings(bucket.pk, key)
-        best = latest(siblings)
-        for sibling in siblings:
+        _show_latest(bucket.pk, key)
+
+
+def forget_values(
+    bucket_id: int,
+    key: str,
+    version_id: str,
+    choose: Callable[[Sequence[Sibling]], Sequence[Sibling]],
+) -> int:
+    """Remove from a key what `choose` picks of one version's values; return how many.
+
+    Runs inside the caller's transaction, which keeps writers of the key out until it ends.
+    """
+    bucket_name = Bucket.objects.values_list("name", flat=True).get(pk=bucket_id)
+    observe_clock(shard_of(bucket_name, key), 0)
+    same = [s for s in rows.read_siblings(bucket_id, key) if s.version_id == version_id]
+    chosen = [_row_id(sibling) for sibling in choose(same)]
+    rows.delete_versions(chosen)
+    if chosen:
+        _show_latest(bucket_id, key)
+    return len(chosen)
+
+
+def _show_latest(bucket_id: int, key: str) -> None:
+    siblings = rows.read_siblings(bucket_id, key)
+    best = latest(siblings)
+    for sibling in siblings:
+        if _is_latest(sibling) != (sibling is best):
             rows.set_latest(_row_id(sibling), is_latest=sibling is best)

@@ -180,6 +180,24 @@ class DevCluster:
         """Start a node again and wait until it is a member."""
         self.command("restart", "--node", node_id)
 
+    def start_alone(self, node_id):
+        """Start a node that will not be a member; returns before it is ready."""
+        self.command("restart", "--node", node_id, "--no-wait")
+
+    def manage(self, node_id, *words):
+        """Run a management command as a node and return what it printed."""
+        env = {name: text for name, text in os.environ.items() if not name.startswith("RS3GW_")}
+        done = subprocess.run(
+            [sys.executable, str(MANAGE), *words],
+            env=env | self.node(node_id)["env"],
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def kill_process(self, node_id, name):
         """Kill one process of a node ("web", "worker", "broker") and return its id."""
         pid = self.status_of(node_id)["pids"][name]

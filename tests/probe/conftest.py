@@ -19,6 +19,7 @@ ORDER = [
     "test_bodies",
     "test_memory",
     "test_faults",
+    "test_life",
     "test_real_servers",
 ]
 _numbers = itertools.count(1)

@@ -137,3 +137,20 @@ def test_a_majority_that_is_gone_refuses_writes_and_serves_reads(cluster, east, 
         s3.put_object(Bucket=bucket, Key="refused", Body=b"lost")
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
     assert read(s3, bucket, "before") == b"kept"
+
+
+def test_what_a_majority_confirmed_reaches_the_rest_although_its_origin_is_gone(
+    cluster, east, bucket
+):
+    origin, _, third = east
+    cluster.command("pause", "--node", third["node_id"])
+    cluster.s3(origin).put_object(Bucket=bucket, Key="confirmed", Body=b"by two of three")
+    cluster.kill(origin["node_id"])
+    cluster.command("resume", "--node", third["node_id"])
+    s3 = cluster.s3(third)
+    wait_until(
+        lambda: [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])],
+        90,
+        "the third node has it",
+    )
+    assert read(s3, bucket, "confirmed") == b"by two of three"

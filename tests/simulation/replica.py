@@ -8,7 +8,7 @@ clock or a random source of its own, and what leaves a node are bytes.
 import hashlib
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from cluster.core.config import ReplicationMode
@@ -33,6 +33,8 @@ from replication.core.envelope import (
 from replication.core.events import EventKind, ReplicationEvent
 from replication.core.lanes import RetryPlan, Sent, lane_back_off, plan_batch, settle
 from replication.core.quorum import AckTracker, acks_needed
+from replication.core.review import judge
+from replication.core.stability import Cut, forgettable
 from rs3gw.common import hlc
 from rs3gw.common.vector_clock import VectorClock
 from rs3gw.storage.core import siblings
@@ -43,6 +45,16 @@ REQUEST_SECONDS = 0.5
 WRITE_SECONDS = 2.0
 SKEW_MAX_MS = 30_000
 Dot = tuple[int, int]
+
+
+def everyone_counts(heard_seconds_ago: float) -> bool:
+    """A registered member counts, however long ago it was heard."""
+    return True
+
+
+def everyone_has(event: ReplicationEvent, stable: VectorClock) -> bool:
+    """An event may leave the log when every member has applied it."""
+    return stable.covers(event.actor, event.seq)
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,14 @@ class Rules:
     settle: Callable = settle
     acks_needed: Callable = acks_needed
     delete_context: Callable = delete_context
+    is_settled: Callable = Cut.is_settled
+    forgettable: Callable = forgettable
+    counts: Callable = everyone_counts
+    trims: Callable = everyone_has
+    judge: Callable = judge
+    reviews: bool = True
+    refuses: bool = True
+    keeps_actor: bool = False
 
 
 @dataclass
@@ -252,6 +272,10 @@ class Replica:
         for peer in self.peers:
             self._drain(peer, now, rng)
 
+    def gone(self) -> Collection[int]:
+        """Return the positions that have left the log."""
+        return ()
+
     def is_drained(self) -> bool:
         """Return whether every lane has delivered all of the log."""
         return not self.requests and all(
@@ -335,7 +359,10 @@ class Replica:
         )
         end = lane.cursor + count
         positions = sorted(due) + list(range(lane.cursor + 1, end + 1))
-        if positions:
+        positions = [position for position in positions if position not in self.gone()]
+        if not positions:
+            lane.cursor = end
+        else:
             log = self.disk.log
             sent = tuple(Sent(p, log[p - 1].actor, log[p - 1].seq) for p in positions)
             self._send(peer, sent, end=end, now=now, is_push=False)

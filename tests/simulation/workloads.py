@@ -24,7 +24,7 @@ def create_photos(world: World) -> None:
 def objects(world: World, *, seconds: float = 12.0, rate: float = 6.0) -> None:
     """Put and delete objects on all nodes for a while, in a bucket that every node knows."""
     create_photos(world)
-    _misfortune(world, seconds)
+    misfortune(world, seconds)
     for _ in range(int(seconds * rate)):
         world.after(world.rng.random() * seconds, lambda: _object(world, "photos"))
     world.run(seconds)
@@ -32,7 +32,7 @@ def objects(world: World, *, seconds: float = 12.0, rate: float = 6.0) -> None:
 
 def buckets(world: World, *, seconds: float = 12.0, rate: float = 8.0) -> None:
     """Create and delete buckets of few names as well, by two owners on all nodes."""
-    _misfortune(world, seconds)
+    misfortune(world, seconds)
     for _ in range(int(seconds * rate)):
         world.after(world.rng.random() * seconds, lambda: _anything(world))
     world.run(seconds)
@@ -58,10 +58,14 @@ def bucket_deleted_over_a_gap(world: World) -> None:
 
 
 def _object(world: World, name: str) -> None:
+    if world.up():
+        one_object(world, name, world.rng.choice(world.up()))
+
+
+def one_object(world: World, name: str, node: str) -> None:
+    """Put or delete an object on a node."""
     rng = world.rng
-    if not world.up():
-        return
-    node, key = rng.choice(world.up()), rng.choice(KEYS)
+    key = rng.choice(KEYS)
     is_delete = rng.random() < 0.3
     body = None if is_delete else rng.randbytes(rng.choice((0, 3, 15, 40)))
     verb = "delete" if is_delete else "put"
@@ -91,7 +95,8 @@ def _empty(world: World, node: str, name: str) -> None:
             world.do(node, f"delete {name}/{key}", lambda n, now, k=key: n.put(name, k, None, now))
 
 
-def _misfortune(world: World, seconds: float) -> None:
+def misfortune(world: World, seconds: float) -> None:
+    """Set clocks wrong, and let nodes die and links break, as the weather says."""
     rng, weather = world.rng, world.weather
     for name in world.nodes:
         for _ in range(3):

@@ -62,6 +62,8 @@ CALM = Weather(
 class World:
     """Nodes, the links between them, and the time."""
 
+    node_type: type[Replica] = Replica
+
     def __init__(
         self,
         seed: int,
@@ -79,7 +81,8 @@ class World:
         self._order = itertools.count()
         names = [f"n{index}" for index in range(node_count)]
         actors = {name: 1000 + index for index, name in enumerate(names)}
-        self.nodes = {name: Replica(name, actors, rules or Rules()) for name in names}
+        rules = rules or Rules()
+        self.nodes = {name: self.node_type(name, actors, rules) for name in names}
         self.down: set[str] = set()
         self.cut: set[frozenset[str]] = set()
         self.skews = dict.fromkeys(names, 0.0)

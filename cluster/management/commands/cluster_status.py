@@ -32,6 +32,8 @@ class Command(BaseCommand):
             **asdict(health),
             "quorum_size": now.quorum_size,
             "quorum_available": selectors.is_quorum_available(),
+            "epoch": now.removals.epoch,
+            "takes_no_writes_because": now.closed_because,
         }
         if options["json"]:
             nodes = [asdict(node) for node in now.members]
@@ -43,6 +45,8 @@ class Command(BaseCommand):
             f"\n{health.healthy_nodes} of {health.total_nodes} nodes are healthy, "
             f"{health.failed_nodes} failed; quorum writes {can} be confirmed."
         )
+        if now.closed_because:
+            self.stdout.write(now.closed_because)
 
     def _print_table(self, rows: list[tuple[str, ...]]) -> None:
         widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]

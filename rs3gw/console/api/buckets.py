@@ -9,7 +9,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from cluster.core.config import ReplicationMode
 from replication import services
+from replication.core.consistency import DEGRADE_SECONDS_MAX, ReadMode
 from rs3gw.storage import selectors
 from rs3gw.storage.core.names import check_bucket_name
 from rs3gw.storage.core.objects import Entry
@@ -46,6 +48,31 @@ class BucketSerializer(_ModelSerializer):
         if problem:
             raise serializers.ValidationError(problem)
         return name
+
+
+class ConsistencySerializer(_Serializer):
+    """Who confirms a bucket's writes, and who is asked before it is read."""
+
+    write = serializers.ChoiceField(
+        choices=[str(mode) for mode in ReplicationMode],
+        allow_blank=True,
+        default="",
+        help_text="Who must confirm a write; empty for the cluster's default.",
+    )
+    read = serializers.ChoiceField(
+        choices=[str(mode) for mode in ReadMode],
+        default=str(ReadMode.LOCAL),
+        help_text="local: this node answers alone; quorum: it asks a majority first.",
+    )
+    degrade_after_seconds = serializers.IntegerField(
+        default=0,
+        min_value=0,
+        max_value=DEGRADE_SECONDS_MAX,
+        help_text="A synchronous bucket goes on asynchronously after as long; 0 for never.",
+    )
+    effective_write = serializers.CharField(
+        read_only=True, help_text="Who must confirm a write now: async, quorum or sync."
+    )
 
 
 class ObjectSerializer(_Serializer):
@@ -101,6 +128,27 @@ class BucketViewSet(
         """Delete an empty bucket on every node of the region."""
         services.delete_bucket(bucket=instance)
 
+    @extend_schema(methods=["GET"], responses=ConsistencySerializer, filters=False)
+    @extend_schema(
+        methods=["PUT"],
+        request=ConsistencySerializer,
+        responses=ConsistencySerializer,
+        filters=False,
+    )
+    @action(detail=True, methods=["get", "put"], pagination_class=None, filter_backends=[])
+    def consistency(self, request: Request, name: str) -> Response:
+        """Show or set who confirms the bucket's writes and who is asked before it is read."""
+        bucket = self.get_object()
+        if request.method == "PUT":
+            form = ConsistencySerializer(data=request.data)
+            form.is_valid(raise_exception=True)
+            wanted = services.make_consistency(**form.validated_data)
+            services.save_consistency(
+                bucket=bucket, wanted=wanted, author=request.user.get_username()
+            )
+            bucket = self.get_object()
+        return Response(_consistency(bucket))
+
     @extend_schema(
         parameters=[
             OpenApiParameter("prefix", OpenApiTypes.STR, description="Keys that start with it."),
@@ -126,6 +174,16 @@ class BucketViewSet(
                 "next_start_after": page.next_start_after if page.is_truncated else "",
             }
         )
+
+
+def _consistency(bucket: Bucket) -> dict[str, object]:
+    wanted = services.get_consistency(bucket)
+    return {
+        "write": str(wanted.write or ""),
+        "read": str(wanted.read),
+        "degrade_after_seconds": wanted.degrade_after_seconds,
+        "effective_write": str(services.write_mode(bucket)),
+    }
 
 
 def _shown(entry: Entry) -> dict[str, object]:

@@ -105,6 +105,7 @@ class NodeFacts:
         is_self: Whether it is the node that answers.
         is_up: Whether it is heard of.
         counts: Whether it is registered and so counts for a majority.
+        is_evicted: Whether it was away for too long and has to join again.
         last_seen_at: When it was last heard of.
     """
 
@@ -113,6 +114,7 @@ class NodeFacts:
     tone: str
     is_self: bool = False
     is_up: bool = True
+    is_evicted: bool = False
     counts: bool = True
     last_seen_at: datetime | None = None
     address: str = ""
@@ -142,16 +144,22 @@ def judge(
     now: datetime,
     is_quorum_available: bool = True,
     mode: str = "async",
+    quarantined: int = 0,
 ) -> Verdict:
     """Return the worst of what is known, as a sentence."""
     down = [node for node in nodes if not node.is_up and node.counts]
+    evicted = [node for node in nodes if node.is_evicted]
     if not is_quorum_available and mode != "async":
         return _no_quorum(nodes, down)
+    if evicted:
+        return _evicted(evicted)
     if down:
         return _nodes_down(down, links, now)
     parked = sum(link.parked for link in links)
     if parked:
         return _parked(parked, [link for link in links if link.parked])
+    if quarantined:
+        return _quarantine(quarantined)
     worst = _worst(links)
     if worst is not None:
         return _slow_link(worst)
@@ -198,6 +206,27 @@ def _nodes_down(down: Sequence[NodeFacts], links: Sequence[LinkFacts], now: date
         tone="bad",
         headline=headline + tail,
         detail="What waits is kept and sent by itself when the node is back.",
+    )
+
+
+def _evicted(evicted: Sequence[NodeFacts]) -> Verdict:
+    names = ", ".join(sorted(node.node_id for node in evicted))
+    return Verdict(
+        tone="bad",
+        headline=f"{names} was away for too long and has to join again",
+        detail=(
+            "Nothing is kept for it any more. It joins again by itself when it is back; what "
+            "only it holds then waits in quarantine. Remove it if it is gone for good."
+        ),
+    )
+
+
+def _quarantine(count: int) -> Verdict:
+    waits = "object waits" if count == 1 else "objects wait"
+    return Verdict(
+        tone="warn",
+        headline=f"{count:,} {waits} in quarantine for your decision",
+        detail="This node brought them back, and the region does not know them.",
     )
 
 

@@ -153,7 +153,7 @@ class ObjectView(APIView):
             if version_id is not None and current is not None:
                 locks.check_delete(current.headers.lock, now, bypasses=False)
 
-        services.preflight()
+        services.preflight(bucket)
         services.delete_object(bucket=bucket, key=key, version_id=version_id, condition=check)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -215,7 +215,7 @@ class ContentView(APIView):
             lock=_default_lock(bucket),
             encryption=sealing.description,
         )
-        services.preflight()
+        services.preflight(bucket)
         body = blobs.stage(_chunks(request, int(length)), key=sealing.data_key)
         entry = services.put_object(
             bucket=bucket,
@@ -282,7 +282,7 @@ class TagsView(APIView):
         form = serializers.TagsSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         tags = xml.check_tags(form.validated_data["tags"].items(), tags_max=OBJECT_TAGS_MAX)
-        services.preflight()
+        services.preflight(bucket)
         services.set_attribute(
             bucket=bucket, key=key, version_id=version_id, name=TAGGING, value=lambda _: tags
         )

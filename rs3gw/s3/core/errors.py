@@ -60,6 +60,7 @@ STATUSES = {
     "NoSuchWebsiteConfiguration": 404,
     "NotImplemented": 501,
     "ObjectLockConfigurationNotFoundError": 404,
+    "ConditionalRequestConflict": 409,
     "OperationAborted": 409,
     "OwnershipControlsNotFoundError": 404,
     "PreconditionFailed": 412,

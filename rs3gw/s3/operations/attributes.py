@@ -31,7 +31,7 @@ def change(
     version_id = version_of(request)
     # Says why, where there is none; the change itself looks again.
     entry_of(request)
-    services.preflight()
+    services.preflight(bucket)
     entry = services.set_attribute(
         bucket=bucket, key=request.target.key, version_id=version_id, name=name, value=value
     )

@@ -168,7 +168,7 @@ def _complete(
             upload.checksum_algorithm, upload.checksum_type, parts, request.headers
         )
 
-    services.preflight()
+    services.preflight(upload.bucket)
     entry = services.complete_upload(
         upload=upload,
         completion=services.Completion(

@@ -61,9 +61,10 @@ def put_object(request: S3Request, caller: Identity) -> HttpResponse:
     sealing = encryption.begin(request.headers, bucket)
     headers = new_headers(request, caller, bucket, sealing)
     condition = write_condition(request)
+    services.preflight(bucket)
     if condition is not None:
+        services.prepare_condition(bucket, request.target.key)
         condition(selectors.find_entry(bucket, request.target.key))
-    services.preflight()
     body = receive(request, caller, key=sealing.data_key)
     entry = services.put_object(
         bucket=bucket, key=request.target.key, body=body, headers=headers, condition=condition
@@ -187,7 +188,7 @@ def copy_object(request: S3Request, caller: Identity) -> HttpResponse:
     headers = _copied_headers(request, source, given)
     if source.bucket_id == bucket.pk and source.key == request.target.key:
         _check_self_copy(request, source, headers)
-    services.preflight()
+    services.preflight(bucket)
     entry = _store_copy(request, source, headers, sealing)
     tag = f'"{entry.etag}"'
     checksums = [xml.tag(f"Checksum{name.upper()}", v) for name, v in entry.checksums.items()]
@@ -243,6 +244,7 @@ def _delete(
         key=key,
         version_id=version_id,
         condition=check if needs_check else None,
+        is_exclusive=not conditions.is_empty(),
     )
 
 
@@ -264,9 +266,8 @@ def _check_conditions(conditions: DeleteConditions, current: Entry | None) -> No
 
 def delete_object(request: S3Request, caller: Identity) -> HttpResponse:
     """DeleteObject: 204 whether or not there was one."""
-    bucket_of(request)
     version_id = version_of(request)
-    services.preflight()
+    services.preflight(bucket_of(request))
     deleted = _delete(request, request.target.key, version_id, delete_conditions(request.headers))
     response = empty(204)
     if deleted.version_id is not None:
@@ -285,7 +286,7 @@ def delete_objects(request: S3Request, caller: Identity) -> HttpResponse:
     if not has_digest:
         raise S3Error("InvalidRequest", "Missing required header for this request: Content-MD5")
     items, is_quiet = xml.parse_delete(read_document(request, caller))
-    services.preflight()
+    services.preflight(bucket_of(request))
     results = [_delete_one(request, caller, item) for item in items]
     shown = (text for is_error, text in results if is_error or not is_quiet)
     return xml_answer(xml.document("DeleteResult", *shown))

@@ -76,7 +76,7 @@ def post_object(request: S3Request, caller: Identity) -> HttpResponse:
     access.check_write(write, caller)
     sealing = encryption.begin(write.headers, bucket)
     headers = new_headers(write, caller, bucket, sealing)
-    services.preflight()
+    services.preflight(bucket)
     body = receive_file(write, _limited(form.file, policy), key=sealing.data_key)
     entry = services.put_object(bucket=bucket, key=write.target.key, body=body, headers=headers)
     response = _answer(request, fields, entry)

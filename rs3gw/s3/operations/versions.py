@@ -4,6 +4,7 @@ import re
 
 from django.http.response import HttpResponseBase
 
+from replication import services
 from rs3gw.s3.core.errors import S3Error
 from rs3gw.s3.operations.answers import http_date
 from rs3gw.s3.operations.buckets import bucket_of
@@ -54,6 +55,7 @@ def find_kept(request: S3Request, bucket: Bucket, key: str, version_id: str | No
     """Return a version, a delete marker too, and remember it for the rest of the request."""
     name = ("version", bucket.pk, key, version_id)
     if name not in request.found:
+        services.prepare_read(bucket, key, is_behind=request.is_behind)
         request.found[name] = selectors.find_version(bucket, key, version_id)
     found: Entry | None = request.found[name]
     return found

@@ -168,14 +168,14 @@ def _spawn(
 
 
 def wait_ready(state: State, nodes: Sequence[dict[str, Any]]) -> None:
-    """Wait until these nodes serve and see all members of their region active.
+    """Wait until these nodes serve, and all running nodes of their regions see each other active.
 
     Raises:
         StartError: One does not, or its process has ended.
     """
     deadline = clock.monotonic() + READY_SECONDS
     for node in nodes:
-        while not (_is_ready(state, node) and _sees_region(state, node)):
+        while not (_is_ready(state, node) and _see_each_other(state, node["region"])):
             _reap()
             is_alive = process_state(node["pids"]["web"])
             if not is_alive or clock.monotonic() > deadline:
@@ -193,6 +193,11 @@ def _is_ready(state: State, node: dict[str, Any]) -> bool:
         return requests.head(url, timeout=2, verify=_verify(state)).status_code == 200
     except requests.RequestException:
         return False
+
+
+def _see_each_other(state: State, region: str) -> bool:
+    running = [n for n in state["nodes"] if node_state(n["pids"]) == "running"]
+    return all(_sees_region(state, node) for node in running if node["region"] == region)
 
 
 def _sees_region(state: State, node: dict[str, Any]) -> bool:

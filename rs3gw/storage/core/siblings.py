@@ -59,6 +59,19 @@ class JoinResult:
     outcome: Outcome
 
 
+@dataclass(frozen=True, slots=True)
+class Newer:
+    """What stands above a change at a node that took it in, and that the change had not seen.
+
+    Attributes:
+        hlc: Its time; a change that shall come after it needs a later one.
+        context: All that the node has seen of the key.
+    """
+
+    hlc: int
+    context: VectorClock
+
+
 def key_context(siblings: Iterable[Sibling]) -> VectorClock:
     """Return everything that a set has seen: what a new write here would follow."""
     context = VectorClock()
@@ -103,3 +116,23 @@ def latest(siblings: Iterable[Sibling]) -> Sibling | None:
         versions[sibling.version_id] = best
     shown = [s for s in versions.values() if not s.is_tombstone]
     return winner(shown or versions.values())
+
+
+def newer_than(siblings: Sequence[Sibling], change: Sibling) -> Newer | None:
+    """Return what readers see of a key instead of a change that is in its set.
+
+    None when they see the change, or something that was written by who had seen it.
+
+    Args:
+        siblings: All values of the key, the change among them unless it was replaced.
+        change: The change; only its stamp, version id and kind count.
+    """
+    dot = change.stamp.actor, change.stamp.seq
+    if change.is_tombstone:
+        best = winner(s for s in siblings if s.version_id == change.version_id)
+    else:
+        best = latest(siblings)
+    is_there = any((s.stamp.actor, s.stamp.seq) == dot for s in siblings)
+    if best is None or not is_there or best.history().covers(*dot):
+        return None
+    return Newer(best.stamp.hlc, key_context(siblings))

@@ -37,14 +37,15 @@ def _forget():
 @pytest.fixture
 def hooks():
     """Let the test hook in, and take its hooks out again."""
-    kept = list(registry.on_joining), list(registry.on_leaving), dict(registry.gossip_sections)
-    registry.on_joining.clear()
-    registry.on_leaving.clear()
-    registry.gossip_sections.clear()
+    lists = registry.on_joining, registry.on_leaving, registry.on_returning, registry.on_renewing
+    kept, kept_sections = [list(hooked) for hooked in lists], dict(registry.gossip_sections)
+    for hooked in (*lists, registry.gossip_sections):
+        hooked.clear()
     yield registry
-    registry.on_joining[:], registry.on_leaving[:] = kept[0], kept[1]
+    for hooked, before in zip(lists, kept, strict=True):
+        hooked[:] = before
     registry.gossip_sections.clear()
-    registry.gossip_sections.update(kept[2])
+    registry.gossip_sections.update(kept_sections)
 
 
 @pytest.fixture
@@ -72,6 +73,9 @@ class Ticker:
     def gossip(self):
         services.gossip_tick(self.now, self._rng)
         life.wait_for_copy(10)
+        leaving = observer.observer().leaving
+        if leaving is not None:
+            leaving.join(10)
 
     def heartbeat(self):
         services.heartbeat_tick(self.now)

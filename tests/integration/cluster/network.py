@@ -51,7 +51,12 @@ class Peer:
     def _on_heartbeat(self, data):
         known = [r for r in self.table if r.incarnation == data["incarnation"]]
         agrees = any(r.node_id != self.node_id and r.status != Status.LEFT for r in known)
-        return {"node_id": self.node_id, "incarnation": self.own.incarnation, "agrees": agrees}
+        return {
+            "node_id": self.node_id,
+            "incarnation": self.own.incarnation,
+            "agrees": agrees,
+            "digest": self.table.digest(),
+        }
 
     def knows(self, node_id):
         """Return what this peer knows of a node: its state, or None."""

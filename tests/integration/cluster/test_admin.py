@@ -7,8 +7,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from cluster.core.node import Lifecycle
-from cluster.models import Node, NodeTransition
-from cluster.services import table
+from cluster.core.removal import Removal, Removals
+from cluster.models import LeaveRun, Node, NodeTransition
+from cluster.services import fencing, table
 
 QUERIES_MAX = 12
 
@@ -66,11 +67,43 @@ def test_the_history_is_a_list_of_its_own(seeded, browser):
     assert page.status_code == 200
 
 
-def test_this_node_leaves_from_its_own_admin(seeded, browser):
+def test_this_node_leaves_from_its_own_admin(seeded, browser, ticker):
     seeded("node-2")
 
-    assert _act(browser, "leave_cluster", "node-1") == ["node-1 has left the cluster."]
+    (message,) = _act(browser, "leave_cluster", "node-1")
+    assert "shows how far" in message
+    page = browser.get(reverse("admin:cluster_leaverun_changelist"))
+    assert b"Waiting for the worker" in page.content
+    ticker.run(1)
     assert table.own_row().state == Lifecycle.LEFT
+    run = LeaveRun.objects.get()
+    page = browser.get(reverse("admin:cluster_leaverun_change", args=[run.pk]))
+    assert b"Has left" in page.content
+
+
+def test_a_leave_is_called_off_from_its_page(seeded, browser, ticker):
+    seeded("node-2")
+    _act(browser, "leave_cluster", "node-1")
+    path = reverse("admin:cluster_leaverun_changelist")
+    words = {"action": "cancel", "_selected_action": [LeaveRun.objects.get().pk]}
+
+    answer = browser.post(path, words, follow=True)
+    ticker.run(1)
+
+    assert "called off" in " ".join(map(str, answer.context["messages"]))
+    assert table.own_row().state == Lifecycle.ACTIVE
+
+
+def test_the_admin_of_a_removed_node_says_why_it_takes_no_writes(seeded, browser):
+    seeded("node-2")
+    actor = table.own_row().actor
+    gone = Removal(node_id="node-1", actor=actor, epoch=2, removed_by="ann", at_ms=1)
+    fencing.absorb(Removals([gone]))
+
+    page = browser.get(reverse("admin:cluster_node_changelist"))
+    assert b"was removed from the cluster by ann (epoch 2)" in page.content
+    page = browser.get(reverse("admin:cluster_removednode_changelist"))
+    assert b"node-1" in page.content
 
 
 def test_another_node_cannot_be_made_to_leave_from_here(seeded, browser):

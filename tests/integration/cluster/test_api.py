@@ -50,7 +50,7 @@ def test_one_node_with_its_history(seeded, administrator):
     assert administrator.get("/api/cluster/nodes/nobody").status_code == 404
 
 
-def test_only_an_administrator_sees_nodes_and_lets_one_leave(seeded, administrator):
+def test_only_an_administrator_sees_nodes_and_lets_one_leave(seeded, administrator, ticker):
     seeded("node-2")
     user = APIClient()
     user.force_authenticate(User.objects.create_user("someone"))
@@ -61,8 +61,28 @@ def test_only_an_administrator_sees_nodes_and_lets_one_leave(seeded, administrat
     assert table.own_row().state == Lifecycle.ACTIVE
 
     answer = administrator.post("/api/cluster/nodes/node-1/leave")
-    assert answer.json() == {"node_id": "node-1", "told": ["node-2"]}
+    assert (answer.status_code, answer.json()["state"]) == (202, "waiting")
+    ticker.run(1)
+    answer = administrator.get("/api/cluster/nodes/node-1/leave")
+    assert (answer.json()["state"], answer.json()["told"]) == ("done", ["node-2"])
+    assert answer.json()["requested_by"] == "root"
     assert table.own_row().state == Lifecycle.LEFT
+    assert administrator.delete("/api/cluster/nodes/node-1/leave").status_code == 409
+
+
+def test_a_leave_can_be_called_off_until_the_node_has_left(seeded, administrator, ticker):
+    seeded("node-2")
+    path = "/api/cluster/nodes/node-1/leave"
+    assert administrator.get(path).status_code == 404
+    assert administrator.get("/api/cluster/nodes/node-2/leave").status_code == 404
+    administrator.post(path)
+
+    assert administrator.delete(path).json()["is_cancelled"] is True
+    ticker.run(1)
+
+    assert administrator.get(path).json()["state"] == "cancelled"
+    assert table.own_row().state == Lifecycle.ACTIVE
+    assert administrator.delete(path).status_code == 409
 
 
 def test_another_node_is_removed_only_when_it_failed(seeded, administrator, ticker):

@@ -10,7 +10,8 @@ from cluster import checks, metrics, selectors, services, tasks
 from cluster.conf import cluster_config
 from cluster.core.config import ClusterConfig, ConfigError
 from cluster.core.node import Lifecycle, NodeState
-from cluster.models import Node
+from cluster.management.commands import leave
+from cluster.models import LeaveRun, Node
 from cluster.services import table
 
 
@@ -41,12 +42,42 @@ def test_the_status_is_json_for_programs(seeded):
     assert [node["state"] for node in status["nodes"]] == ["active", "failed"]
 
 
-def test_leave_and_join(seeded, ticker, state_of):
+def test_leave_and_join(seeded, ticker, state_of, monkeypatch):
     seeded("node-2")
+    monkeypatch.setattr(leave, "WORKER_SECONDS", 0)
 
-    assert _run("leave") == "node-1 has left; told: node-2.\n"
+    said = _run("leave")
+    assert said.endswith("No worker runs: leaving from here.\nnode-1 has left; told: node-2.\n")
     assert "node-1 is starting" in _run("join")
     ticker.run(1)
+    assert state_of() is NodeState.ACTIVE
+
+
+def test_leave_waits_for_the_worker_and_shows_how_far_it_is(seeded, ticker, monkeypatch):
+    seeded("node-2")
+    turns = iter([_moves, lambda: ticker.run(1)])
+    monkeypatch.setattr(leave.clock, "sleep", lambda _: next(turns)())
+
+    said = _run("leave")
+
+    first, last = said.splitlines()
+    assert first == "Waiting for the worker: moving, 3 of 7, 2/s"
+    assert last == "node-1 has left; told: node-2."
+
+
+def _moves():
+    LeaveRun.objects.update(step="moving", done=3, total=7, rate_per_second=2)
+
+
+def test_a_leave_is_called_off_from_the_command_line(seeded, ticker, state_of):
+    seeded("node-2")
+    with pytest.raises(CommandError, match="No leave"):
+        _run("leave", "--cancel")
+
+    assert "worker" in _run("leave", "--no-wait")
+    assert "called off" in _run("leave", "--cancel")
+    ticker.run(2)
+
     assert state_of() is NodeState.ACTIVE
 
 

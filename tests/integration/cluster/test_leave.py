@@ -27,7 +27,7 @@ def test_a_node_that_leaves_tells_its_peers_and_is_counted_no_more(seeded, ticke
 def test_what_must_be_done_first_is_done_first(seeded, hooks):
     seeded("node-2")
     states = []
-    hooks.on_leaving.append(lambda: states.append(table.own_row().state))
+    hooks.on_leaving.append(lambda _: states.append(table.own_row().state))
 
     services.leave()
 
@@ -37,7 +37,7 @@ def test_what_must_be_done_first_is_done_first(seeded, hooks):
 def test_a_node_stays_when_its_last_duties_fail(seeded, hooks):
     seeded("node-2")
 
-    def fail():
+    def fail(_):
         raise ClusterConflict("5 events are not delivered yet.")
 
     hooks.on_leaving.append(fail)

@@ -137,7 +137,7 @@ def test_while_nothing_changes_a_tick_writes_nothing(seeded, ticker):
 
     written = [q["sql"] for q in queries if not q["sql"].startswith(("SELECT", "PRAGMA"))]
     assert written == []
-    assert len(queries) <= 4
+    assert len(queries) <= 5
 
 
 def test_a_heartbeat_writes_once(seeded, ticker):

@@ -284,3 +284,15 @@ def test_changes_by_a_link_in_a_foreign_page_are_refused(operator, lane):
     answer = stranger.post(reverse("admin:link", args=["pause"]), {"link": "member:node-2"})
 
     assert answer.status_code == 403
+
+
+def test_the_consistency_of_a_bucket_is_changed_on_its_page(console, bucket):
+    url = reverse("admin:storage_bucket_change", args=[bucket.pk])
+    assert b"Writes are confirmed by" in console.get(url).content
+    form = {"write": "sync", "read": "quorum", "degrade_after_seconds": 60}
+    answer = console.post(url, form, follow=True)
+    assert answer.status_code == 200
+    known = replication.get_consistency(Bucket.objects.get(pk=bucket.pk))
+    assert (known.write, known.read, known.degrade_after_seconds) == ("sync", "quorum", 60)
+    refused = console.post(url, {**form, "write": "quorum"})
+    assert b"needs the write mode sync" in refused.content

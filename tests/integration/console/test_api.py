@@ -11,12 +11,13 @@ from rest_framework.authtoken.models import Token
 
 from replication.models import (
     BucketReplicationConfig,
+    Comparison,
     DeliveryState,
     Register,
     ReplicationEventRecord,
     ReplicationRegion,
 )
-from rs3gw.common import secretbox
+from rs3gw.common import clock, secretbox
 from rs3gw.s3.models import AccessKey
 from rs3gw.storage.models import Bucket, BucketState
 from tests.integration.console.conftest import PASSWORD
@@ -286,3 +287,38 @@ def test_the_documentation_page_has_no_inline_script(console):
 
     assert "<script>" not in page
     assert "swagger-ui" in page
+
+
+def test_the_consistency_of_a_bucket_is_set_and_shown(api, bucket):
+    path = "/api/buckets/photos/consistency/"
+    assert api.get(path).json() == {
+        "write": "",
+        "read": "local",
+        "degrade_after_seconds": 0,
+        "effective_write": "async",
+    }
+    wanted = {"write": "sync", "read": "quorum", "degrade_after_seconds": 60}
+    answer = send(api, "put", path, wanted)
+    assert answer.status_code == 200
+    assert answer.json() == {**wanted, "effective_write": "sync"}
+    assert api.get(path).json() == answer.json()
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"write": "two"}, {"read": "near"}, {"write": "quorum", "degrade_after_seconds": 5}],
+)
+def test_a_consistency_that_there_is_not_is_refused(api, bucket, wanted):
+    answer = send(api, "put", "/api/buckets/photos/consistency/", wanted)
+    assert answer.status_code == 400
+
+
+def test_comparisons_are_asked_for_and_shown(api):
+    refused = send(api, "post", "/api/comparisons/", {"peer": "nobody"})
+    assert refused.status_code == 400
+    assert "no other node" in refused.json()["message"]
+    run = Comparison.objects.create(peer="east-2", created_at=clock.utcnow())
+    listed = api.get("/api/comparisons/").json()["results"]
+    assert [(row["peer"], row["state"]) for row in listed] == [("east-2", "waiting")]
+    cancelled = send(api, "post", f"/api/comparisons/{run.pk}/cancel/")
+    assert cancelled.json()["state"] == "cancelled"

@@ -154,7 +154,7 @@ def test_a_joining_node_copies_versions_and_what_was_changed_of_them(node):
             for model in (ObjectVersion, VersionAttribute, RegisterRevision, Register, Bucket):
                 model.objects.all().delete()
             backfill._apply_snapshot(snapshot)
-            backfill._join_page(backfill.decode_batch(page))
+            backfill.join_page(backfill.decode_batch(page))
             assert state() == expected
             assert VersionAttribute.objects.count() == 3
             raise Rolled

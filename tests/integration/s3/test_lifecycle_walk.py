@@ -149,7 +149,7 @@ def test_rules_wait_while_writes_are_refused(monkeypatch):
     bucket = make("photos", EXPIRES)
     put(bucket, "a")
 
-    def refuse():
+    def refuse(_bucket):
         raise WriteRefused
 
     monkeypatch.setattr(services, "preflight", refuse)
@@ -161,7 +161,7 @@ def test_an_object_that_was_written_meanwhile_stays(monkeypatch):
     bucket = make("photos", EXPIRES)
     put(bucket, "a")
     renewed = []
-    monkeypatch.setattr(services, "preflight", lambda: renewed.append(put(bucket, "a")))
+    monkeypatch.setattr(services, "preflight", lambda _: renewed.append(put(bucket, "a")))
     walk()
     assert [entry.seq for entry in selectors.list_keys(bucket=bucket).entries] == [renewed[0].seq]
 

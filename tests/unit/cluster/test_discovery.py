@@ -30,20 +30,30 @@ def test_a_node_that_met_a_seed_joins():
 def test_a_member_that_restarts_tries_once_and_goes_on_alone():
     assert next_step(situation(STARTING, is_member=True)) is Step.CONTACT_SEEDS
     assert next_step(situation(STARTING, is_member=True, has_tried=True)) is Step.JOIN
-    assert next_step(situation(JOINING, is_member=True, peers=[info("b")])) is Step.ACTIVATE
+    assert next_step(situation(JOINING, is_member=True)) is Step.ACTIVATE
+
+
+@pytest.mark.parametrize("is_member", [True, False])
+def test_whoever_joins_compares_itself_with_what_others_have_of_it_first(is_member):
+    known = {"is_member": is_member, "peers": [info("b")]}
+
+    assert next_step(situation(JOINING, **known)) is Step.COMPARE
+    compared = next_step(situation(JOINING, **known, has_compared=True))
+    assert compared is (Step.ACTIVATE if is_member else Step.COPY)
 
 
 def test_where_all_are_still_joining_nobody_waits_for_anybody():
     peers = [info("b", lifecycle=JOINING), info("c", lifecycle=STARTING)]
 
-    assert next_step(situation(JOINING, peers=peers)) is Step.ACTIVATE
+    assert next_step(situation(JOINING, peers=peers, has_compared=True)) is Step.ACTIVATE
 
 
 def test_a_new_node_copies_from_an_active_member_first():
     peers = [info("b", lifecycle=JOINING), info("c")]
 
-    assert next_step(situation(JOINING, peers=peers)) is Step.COPY
-    assert next_step(situation(JOINING, peers=peers, has_copied=True)) is Step.ACTIVATE
+    known = {"peers": peers, "has_compared": True}
+    assert next_step(situation(JOINING, **known)) is Step.COPY
+    assert next_step(situation(JOINING, **known, has_copied=True)) is Step.ACTIVATE
 
 
 @pytest.mark.parametrize(
@@ -52,7 +62,7 @@ def test_a_new_node_copies_from_an_active_member_first():
     ids=["failed", "restarting"],
 )
 def test_a_new_node_waits_for_a_member_to_copy_from(away):
-    assert next_step(situation(JOINING, peers=[away])) is Step.WAIT
+    assert next_step(situation(JOINING, peers=[away], has_compared=True)) is Step.WAIT
 
 
 @pytest.mark.parametrize("lifecycle", [Lifecycle.ACTIVE, Lifecycle.LEAVING, Lifecycle.LEFT])

@@ -75,3 +75,34 @@ def test_a_nonce_is_remembered_while_its_request_would_be_accepted():
     nonces.use("first", now=NOW)
     nonces.use("late", now=NOW + 599)
     assert not nonces.use("late", now=NOW + 599 + signing.WINDOW_SECONDS)
+
+
+def test_the_writer_id_and_epoch_are_proven_too():
+    named = dataclasses.replace(REQUEST, actor=256, epoch=3)
+
+    assert verify(signing.sign(named, SECRET)) == named
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (signing.HEADER_ACTOR, "512"),
+        (signing.HEADER_EPOCH, "4"),
+        (signing.HEADER_PROOF, "0" * 64),
+        (signing.HEADER_ACTOR, "a few"),
+    ],
+)
+def test_a_writer_id_that_was_changed_on_the_way_is_refused(name, value):
+    headers = signing.sign(dataclasses.replace(REQUEST, actor=256, epoch=3), SECRET)
+
+    with pytest.raises(SignatureError):
+        verify(headers | {name: value})
+
+
+def test_an_earlier_version_understands_a_request_that_names_its_writer_id():
+    added = {signing.HEADER_ACTOR, signing.HEADER_EPOCH, signing.HEADER_PROOF}
+    headers = signing.sign(dataclasses.replace(REQUEST, actor=256, epoch=3), SECRET)
+
+    known = {name: value for name, value in headers.items() if name not in added}
+
+    assert verify(known) == REQUEST

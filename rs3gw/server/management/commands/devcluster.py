@@ -36,6 +36,7 @@ class Command(BaseCommand):
         parser.add_argument("--replication-factor", type=int, default=3)
         parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
         parser.add_argument("--tls", action="store_true", help="S3 ports speak HTTPS")
+        parser.add_argument("--no-wait", action="store_true", help="restart: do not wait for it")
         parser.add_argument("--detach", action="store_true", help="return once it is ready")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -142,11 +143,12 @@ class Command(BaseCommand):
 
     def _restart(self, directory: Path, options: dict[str, Any]) -> None:
         state = load(directory)
-        nodes = self._chosen(state, options)
-        for node in nodes:
+        # One after the other, so that the others answer meanwhile.
+        for node in self._chosen(state, options):
             control.stop_node(node, gracefully=True)
             node["pids"] = {}
-        control.prepare_databases(state, directory)
-        control.start_nodes(state, directory, nodes)
-        control.wait_ready(state, nodes)
-        save(directory, state)
+            control.prepare_databases(state, directory)
+            control.start_nodes(state, directory, [node])
+            if not options["no_wait"]:
+                control.wait_ready(state, [node])
+            save(directory, state)

@@ -2,7 +2,6 @@
 
 import logging
 import signal
-import threading
 from typing import Any
 
 from django.conf import settings
@@ -10,14 +9,15 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from rs3gw.common.errors import Rs3gwError
+from rs3gw.common.stopping import StopSignals
 from rs3gw.server import first_start
-from rs3gw.server.app import cluster_port_app, s3_port_app
+from rs3gw.server.app import cluster_port_app, s3_admission, s3_port_app
 from rs3gw.server.http import HttpServer, ListenerConfig
 from rs3gw.server.protocol import ServerLimits
+from rs3gw.server.retirement import retire
 from rs3gw.server.tls import Certificate
 
 logger = logging.getLogger(__name__)
-DRAIN_SECONDS = 10.0
 
 
 class Command(BaseCommand):
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run until SIGTERM or SIGINT."""
+        """Run until SIGTERM or SIGINT; a second one ends it at once."""
         try:
             if options["init"]:
                 made = first_start.prepare()
@@ -44,18 +44,16 @@ class Command(BaseCommand):
             server = HttpServer(_listeners(certificate))
         except (Rs3gwError, OSError) as error:
             raise CommandError(str(error)) from error
-        stopping = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
+        signals = StopSignals()
+        signals.install()
         if certificate is not None:
             signal.signal(signal.SIGHUP, lambda *_: _renew(certificate))
         first_start.join_cluster()
         server.start()
         self.stdout.write(f"serving on {settings.RS3GW_BIND_ADDR}")
         self.stdout.flush()
-        while not stopping.wait(3600):
-            pass
-        server.stop(DRAIN_SECONDS)
+        signals.wait()
+        retire(server, signals)
 
 
 def _certificate() -> Certificate | None:
@@ -85,6 +83,10 @@ def _listeners(certificate: Certificate | None) -> list[ListenerConfig]:
             name="s3",
             limits=limits,
             certificate=certificate,
+            admission=s3_admission(
+                running_max=settings.RS3GW_REQUESTS_MAX,
+                waiting_max=settings.RS3GW_REQUESTS_QUEUE_MAX,
+            ),
             on_thread_end=connections.close_all,
         )
     ]

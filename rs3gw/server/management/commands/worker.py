@@ -1,7 +1,7 @@
 """`manage.py worker`: the worker process of a node."""
 
 import logging
-import signal
+import os
 import threading
 from typing import Any
 
@@ -13,10 +13,14 @@ from django.core.management.base import BaseCommand
 from kombu.asynchronous import set_event_loop
 
 from rs3gw.celery import app, make_app
+from rs3gw.common import clock, stopping
+from rs3gw.common.stopping import StopSignals
 from rs3gw.server.broker import EmbeddedBroker
 
 logger = logging.getLogger(__name__)
 REST_SECONDS = 1.0
+FINISH_SECONDS_MAX = 30.0
+POLL_SECONDS = 0.05
 _starting = threading.Lock()
 
 PULSE_THREADS = 2
@@ -32,7 +36,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run until SIGTERM or SIGINT."""
+        """Run until SIGTERM or SIGINT; what is under way ends with its batch."""
         broker = None
         if not settings.RS3GW_BROKER_URL:
             broker = EmbeddedBroker(settings.RS3GW_DATA_DIR)
@@ -41,9 +45,8 @@ class Command(BaseCommand):
             SupervisedWorker(make_app("rs3gw-pulse"), ["pulse"], PULSE_THREADS),
             SupervisedWorker(app, list(TRANSFER_QUEUES), settings.RS3GW_WORKER_THREADS),
         ]
-        stopping = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
+        signals = StopSignals()
+        signals.install()
         for worker in workers:
             worker.start()
         beat: Any = EmbeddedService(
@@ -53,13 +56,37 @@ class Command(BaseCommand):
         beat.start()
         self.stdout.write("working")
         self.stdout.flush()
-        while not stopping.wait(3600):
-            pass
+        signals.wait()
+        stopping.begin()
         beat.stop()
-        for worker in workers:
-            worker.stop()
+        has_ended = _stop(workers, signals.insisted)
         if broker is not None:
             broker.stop()
+        if not has_ended:
+            # The threads of a task would keep the interpreter; their work is done again later.
+            self.stdout.flush()
+            os._exit(0)
+
+
+def _stop(workers: list["SupervisedWorker"], insisted: threading.Event) -> bool:
+    """Let the workers end what they have begun; return whether they did in time."""
+    ended = threading.Event()
+
+    def run() -> None:
+        threads = [threading.Thread(target=worker.stop, daemon=True) for worker in workers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        ended.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    deadline = clock.monotonic() + FINISH_SECONDS_MAX
+    while not ended.wait(POLL_SECONDS):
+        if insisted.is_set() or clock.monotonic() > deadline:
+            logger.warning("stopped in the middle of a task; it is done again after the start")
+            return False
+    return True
 
 
 class SupervisedWorker:

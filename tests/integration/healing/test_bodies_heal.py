@@ -11,7 +11,7 @@ from rs3gw.storage import blobs, rows, uploads
 from rs3gw.storage.core.objects import ObjectHeaders
 from rs3gw.storage.errors import BodyLost, BodyMissing
 from rs3gw.storage.models import InlineBody, MultipartUpload
-from tests.integration.replication.region import Member
+from tests.integration.healing.region import Member
 
 
 def held_here(monkeypatch, *, others=()):

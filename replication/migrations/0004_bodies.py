@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('replication', '0001_initial'),
+        ('replication', '0003_stability'),
     ]
 
     operations = [
