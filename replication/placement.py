@@ -4,6 +4,7 @@ import threading
 
 from django.conf import settings
 
+from cluster import conf
 from cluster import selectors as cluster_selectors
 from cluster.core.node import Lifecycle, Liveness
 from cluster.selectors import Snapshot
@@ -40,7 +41,9 @@ def holder_ids(sha256: str) -> list[str]:
 
 
 def current_violations() -> tuple[str, ...]:
-    """Return what placement cannot keep now, as sentences; empty when all is well."""
+    """Return what placement cannot keep now, as sentences; a node alone promises one copy."""
+    if not conf.is_enabled():
+        return ()
     return violations(current(), settings.RS3GW_REPLICATION_FACTOR)
 
 

@@ -141,14 +141,14 @@ def violations(plan: Plan, replication_factor: int) -> tuple[str, ...]:
     found = []
     if len(takers) < replication_factor:
         found.append(
-            f"Each body should have {replication_factor} copies, and only {len(takers)} members "
-            "can take one."
+            f"Copies of each body: {replication_factor} wanted, {len(takers)} possible, one on "
+            "each member that takes bodies."
         )
     zones = {member.zone or f"\0{member.node_id}" for member in takers}
     wanted = min(replication_factor or len(takers), len(takers))
     if len(zones) < wanted and any(member.zone for member in takers):
         found.append(
-            f"Each body should have {wanted} copies, and there are only {len(zones)} zones: two "
+            f"Zones for the copies of each body: {wanted} wanted, {len(zones)} there, so two "
             "copies lie in one zone."
         )
     return tuple(found)

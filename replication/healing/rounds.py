@@ -119,7 +119,7 @@ def _begin_repair() -> None:
         return
     count = carry.waiting().count()
     if count:
-        reason = f"{count} bodies are missing or damaged here"
+        reason = f"bodies that are missing or damaged here: {count}"
         jobs.start(JobKind.REPAIR, reason, fields={"total_bodies": count})
 
 

@@ -5,7 +5,7 @@ by the same placement, does not lengthen it. A rebuild goes twice: first for bod
 or none has, then for the rest.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.db.models import Sum
@@ -18,7 +18,7 @@ from replication.healing.peers import Body
 from replication.models import ItemKind, JobKind
 from replication.placement import holder_ids
 from rs3gw.common import identity
-from rs3gw.storage import blobs, rows, upkeep
+from rs3gw.storage import blobs, rows
 from rs3gw.storage.core.objects import Entry
 from rs3gw.storage.models import ObjectState, ObjectVersion, PartReference
 
@@ -68,15 +68,18 @@ def advance(turn: Turn) -> None:
 
 def repair(turn: Turn) -> None:
     """Fetch what was noted as missing, without a walk."""
+    before = carry.waiting().count()
     carry.work_off(turn)
-    if turn.goes_on() and not carry.waiting().exists():
+    left = carry.waiting().count()
+    turn.add(done_bodies=max(0, before - left))
+    if turn.goes_on() and not left:
         turn.finish(lost_text())
 
 
 def lost_text() -> str:
     """Return what could not be fetched, "" when everything was."""
     count = carry.given_up()
-    return f"{count} bodies are on no node that answers." if count else ""
+    return f"Bodies that no node that answers has: {count}." if count else ""
 
 
 def next_page(turn: Turn) -> list[Entry]:
@@ -109,12 +112,7 @@ def _look_at(turn: Turn, found: Iterable[Body], *, is_urgent: bool) -> None:
     damage.note(ItemKind.CHECK, suspects, why="its size is another one")
     misplaced = [body for body, verdict in verdicts if verdict == Verdict.OFFER]
     if misplaced and not is_urgent:
-        offers.hand_over(turn, without_uploads(misplaced))
-
-
-def without_uploads(found: Sequence[Body]) -> list[Body]:
-    """Leave out what open uploads need: parts lie on the node that they came to."""
-    return [body for body in found if not upkeep.is_in_upload(body[0])]
+        offers.hand_over(turn, misplaced)
 
 
 def verdict_of(sha256: str, size_bytes: int) -> Verdict:

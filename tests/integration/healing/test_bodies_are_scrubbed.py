@@ -101,6 +101,7 @@ def test_a_scrub_finds_rot_in_files_and_rows_and_touches_nothing_else(region, pu
     assert job.total_bodies == 4
     assert blobs.file_path(written[2][0]).read_bytes() == written[2][1]
     assert rows.read_inline(written[0][0]) is None
+    assert HealingItem.objects.filter(kind="fetch").count() == 3
     heal()
     for sha256, data, entry in written:
         assert b"".join(bodies.open_one(sha256, len(data), 0, len(data))) == data

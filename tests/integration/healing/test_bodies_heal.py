@@ -199,6 +199,18 @@ def test_a_node_stays_while_its_bodies_have_nowhere_to_go(region, put, monkeypat
     assert other.bodies[sha256] == data
 
 
+def test_a_node_stays_while_nobody_can_be_reached(region, put, monkeypatch):
+    monkeypatch.setattr(leaving, "WAIT_SECONDS_MAX", 0.2)
+    monkeypatch.setattr(leaving, "RETRY_SECONDS", 0.05)
+    region.add("node-2", "node-3")
+    put("a")
+    region.change("node-1", state="leaving")
+    for node_id in ("node-2", "node-3"):
+        region.change(node_id, liveness="suspect")
+    with pytest.raises(leaving.ControlError, match=r"on 0 of the 2 members"):
+        leaving.copy_out()
+
+
 def test_a_leave_goes_on_past_a_holder_that_is_down_when_others_can_take_its_copy(region, put):
     others = region.add("node-2", "node-3", "node-4")
     sha256, data, _ = put("a")
