@@ -55,13 +55,17 @@ class PeerRefused(PeerError):
     Attributes:
         status: HTTP status.
         body: First bytes of the answer's body.
+        retry_after_seconds: When the peer asks to be tried again; 0 when it does not say.
     """
 
     code = "PeerRefused"
 
-    def __init__(self, address: str, status: int, body: bytes) -> None:
+    def __init__(
+        self, address: str, status: int, body: bytes, *, retry_after_seconds: float = 0.0
+    ) -> None:
         self.status = status
         self.body = body
+        self.retry_after_seconds = retry_after_seconds
         self.retryable = status >= 500 or status == 429
         said = body[:300].decode(errors="replace")
         super().__init__(f"{address} answered {status}: {said}")
@@ -352,7 +356,11 @@ class PeerClient:
 
     def _judged(self, response: PeerResponse) -> PeerResponse:
         if response.status >= 400:
-            raise PeerRefused(self.address, response.status, response.body)
+            after = response.headers.get("Retry-After", "")
+            seconds = float(after) if after.isdecimal() else 0.0
+            raise PeerRefused(
+                self.address, response.status, response.body, retry_after_seconds=seconds
+            )
         return response
 
 

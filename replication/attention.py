@@ -1,10 +1,13 @@
 """What needs a person: parked deliveries, and lanes as an operator addresses them."""
 
+from replication.core.circuit_breaker import FATAL
 from replication.models import (
     BucketReplicationConfig,
     Delivery,
     DeliveryState,
     Lane,
+    LinkState,
+    PeerLink,
     ReplicationRegion,
 )
 
@@ -30,3 +33,19 @@ def region_names() -> list[str]:
 def rule_count() -> int:
     """Return how many rules there are."""
     return BucketReplicationConfig.objects.count()
+
+
+def blocked_links() -> dict[tuple[str, str], str]:
+    """Return why nothing is sent to destinations that somebody must do something about.
+
+    The keys are kind and name. One that merely does not answer is not among them.
+    """
+    fatal = [cause.value for cause in FATAL]
+    found = PeerLink.objects.filter(cause__in=fatal).exclude(state=LinkState.CLOSED)
+    return {(row.kind, row.destination): row.reason for row in found}
+
+
+def breaker_states() -> dict[tuple[str, str, str], str]:
+    """Return the state of each link, by kind, destination and traffic."""
+    found = PeerLink.objects.values_list("kind", "destination", "traffic", "state")
+    return {(kind, name, traffic): state for kind, name, traffic, state in found}

@@ -152,8 +152,8 @@ def unfinished_member_lanes() -> list[Lane]:
     return [lane for lane in lanes if lane.cursor < positions.get(lane.shard, 0)]
 
 
-def wake_lanes(node_id: str) -> None:
-    """Let the lanes to a member that has come back try at once."""
-    Lane.objects.filter(destination_kind=DestinationKind.MEMBER, destination=node_id).update(
+def wake_lanes(name: str, *, kind: str = DestinationKind.MEMBER) -> None:
+    """Let the lanes to a member or region that has come back try at once."""
+    Lane.objects.filter(destination_kind=kind, destination=name).update(
         next_attempt_at=None, attempts=0
     )

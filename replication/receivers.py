@@ -4,7 +4,7 @@ from cluster import services as cluster_services
 from cluster.core.node import NodeState
 from cluster.peer.auth import register_scope_secret
 from cluster.signals import node_state_changed
-from replication import backfill, control, drain, lanes, selectors
+from replication import backfill, control, drain, lanes, links, selectors
 from replication.peer.views import PAIR_PREFIX
 
 
@@ -20,7 +20,10 @@ def connect() -> None:
 def _on_node_state_changed(*, node_id: str = "", new: str = "", **_: object) -> None:
     lanes.ensure_lanes()
     if new == NodeState.ACTIVE:
+        links.is_back(node_id)
         lanes.wake_lanes(node_id)
+    elif new == NodeState.FAILED:
+        links.given_up(node_id)
 
 
 def _produce_frontiers() -> dict[str, int]:
@@ -29,5 +32,6 @@ def _produce_frontiers() -> dict[str, int]:
 
 def _consume_frontiers(node_id: str, section: object) -> None:
     """Move the lanes to a member up to what it says it has applied."""
+    links.heard_of(node_id)
     if isinstance(section, dict):
         lanes.confirm_frontiers(node_id, {int(actor): int(seq) for actor, seq in section.items()})

@@ -5,7 +5,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from replication import dispatch, drain, lanes, trimming, uploads
+from replication import dispatch, drain, lanes, links, trimming, uploads
 from replication.services import uploads as upload_services
 from rs3gw.common import clock
 
@@ -31,6 +31,7 @@ def drain_lane(*, lane_id: int, **_: object) -> None:
 def sweep(**_: object) -> None:
     """Find lanes that have something to send and that no doorbell rang for."""
     lanes.ensure_lanes()
+    links.ensure()
     for lane_id in lanes.due_lane_ids():
         drain_lane.apply_async(
             kwargs={"lane_id": lane_id}, expires=settings.RS3GW_SWEEP_INTERVAL_SECONDS * 5

@@ -1,5 +1,5 @@
 """Admin pages of replication, and of buckets, whose changes must reach other nodes."""
 
-from replication.admin import buckets, history, lanes, rules
+from replication.admin import buckets, history, lanes, links, rules
 
-__all__ = ["buckets", "history", "lanes", "rules"]
+__all__ = ["buckets", "history", "lanes", "links", "rules"]

@@ -1,8 +1,9 @@
 """Paths of the API of replication, with and without a slash at the end."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from replication.api import views
+from replication.api import links, views
 
 router = SimpleRouter()
 router.trailing_slash = "/?"
@@ -11,4 +12,8 @@ router.register("rules", views.RuleViewSet, basename="rule")
 router.register("lanes", views.LaneViewSet, basename="lane")
 router.register("deliveries", views.DeliveryViewSet, basename="delivery")
 router.register("events", views.EventViewSet, basename="event")
-urlpatterns = router.urls
+urlpatterns = [
+    path("cluster/links", links.LinksView.as_view(), name="cluster-links"),
+    path("cluster/links/", links.LinksView.as_view(schema=None)),
+    *router.urls,
+]

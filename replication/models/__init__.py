@@ -1,6 +1,7 @@
 """Rows of replication."""
 
 from replication.models.config import BucketReplicationConfig
+from replication.models.link import LinkState, LinkTraffic, PeerLink
 from replication.models.log import (
     AppliedActor,
     ConflictCount,
@@ -23,6 +24,9 @@ __all__ = [
     "DestinationKind",
     "Lane",
     "LaneState",
+    "LinkState",
+    "LinkTraffic",
+    "PeerLink",
     "RegionKind",
     "Register",
     "RegisterRevision",

@@ -9,8 +9,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpRe
 from django.http.response import HttpResponseBase
 
 from cluster.peer.auth import signed
-from replication import applier, backfill, bodies, selectors
+from replication import applier, backfill, bodies, links, selectors
 from replication.core.envelope import MalformedBatch, decode_batch, encode_results
+from replication.peer.apply_queue import limited
 from rs3gw.storage import blobs, commit, rows
 from rs3gw.storage.errors import BodyMissing
 
@@ -35,6 +36,7 @@ def _problem(status: int, code: str, message: str) -> JsonResponse:
 
 
 @signed(body="hash", scopes=("cluster", "pair"))
+@limited
 def events(request: HttpRequest) -> HttpResponse:
     """Apply a batch of events; answers one result for each."""
     if request.method != "POST":
@@ -43,6 +45,8 @@ def events(request: HttpRequest) -> HttpResponse:
         batch = decode_batch(request.peer_body)  # type: ignore[attr-defined]
     except MalformedBatch as error:
         return _problem(400, "MalformedBatch", str(error))
+    if not sender_of(request).is_member():
+        links.heard_of_region(sender_of(request).region)
     results = applier.apply_batch(batch, sender_of(request))
     return HttpResponse(encode_results(results), content_type="application/json")
 

@@ -2,6 +2,7 @@
 
 from replication.bodies import local_file, open_body
 from replication.engine import preflight
+from replication.services.backpressure import get_backpressure, put_backpressure
 from replication.services.buckets import (
     create_bucket,
     delete_bucket,
@@ -26,6 +27,7 @@ from replication.services.lanes import (
     retry_parked,
     skip_parked,
 )
+from replication.services.links import force_link, free_link, probe_link
 from replication.services.objects import (
     Deleted,
     copy_object,
@@ -54,6 +56,11 @@ __all__ = [
     "gather_uploads",
     "abort_upload",
     "complete_upload",
+    "force_link",
+    "free_link",
+    "get_backpressure",
+    "probe_link",
+    "put_backpressure",
     "copy_object",
     "create_bucket",
     "create_upload",

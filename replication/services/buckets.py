@@ -25,6 +25,7 @@ SETTINGS = frozenset(
     {
         "accelerate",
         "acl",
+        "backpressure",
         "cors",
         "encryption",
         "lifecycle",

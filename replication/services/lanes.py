@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
+from replication import links
 from replication.doorbell import doorbell
 from replication.models import Delivery, DeliveryState, Lane, LaneState
 from rs3gw.common import clock
@@ -25,7 +26,8 @@ def resume_lane(lane: Lane) -> None:
 
 
 def retry_lane(lane: Lane) -> None:
-    """Forget a lane's back-off and try it now."""
+    """Forget a lane's back-off and try it now, its link included."""
+    links.hurry(links.of_lane(lane))
     Lane.objects.filter(pk=lane.pk).update(next_attempt_at=None, attempts=0)
     doorbell.ring(lane.shard)
 

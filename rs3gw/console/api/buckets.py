@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from replication import services
+from rs3gw.console.api.backpressure import BackpressureMixin
 from rs3gw.storage import selectors
 from rs3gw.storage.core.names import check_bucket_name
 from rs3gw.storage.core.objects import Entry
@@ -79,6 +80,7 @@ class ListingQuerySerializer(_Serializer):
 
 
 class BucketViewSet(
+    BackpressureMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.CreateModelMixin,

@@ -54,10 +54,12 @@ class LinkFacts:
         lanes_held: How many of them wait for a decision.
         error: What last went wrong, "" when the last attempt went well.
         last_success_at: When something last arrived.
+        blocked: Why nothing is sent until somebody acts, "" when nothing is in the way.
     """
 
     destination: str
     kind: str
+    blocked: str = ""
     waiting: int = 0
     waiting_bytes: int = 0
     lag_seconds: float = 0.0
@@ -142,8 +144,18 @@ def judge(
     now: datetime,
     is_quorum_available: bool = True,
     mode: str = "async",
+    pressure: str = "",
 ) -> Verdict:
-    """Return the worst of what is known, as a sentence."""
+    """Return the worst of what is known, as a sentence.
+
+    Args:
+        nodes: The nodes of this region.
+        links: The links of this node.
+        now: For ages.
+        is_quorum_available: Whether a majority can be reached.
+        mode: The cluster's write mode.
+        pressure: What writers feel of a backlog, "" when nothing.
+    """
     down = [node for node in nodes if not node.is_up and node.counts]
     if not is_quorum_available and mode != "async":
         return _no_quorum(nodes, down)
@@ -152,6 +164,15 @@ def judge(
     parked = sum(link.parked for link in links)
     if parked:
         return _parked(parked, [link for link in links if link.parked])
+    blocked = [link for link in links if link.blocked]
+    if blocked:
+        return Verdict(
+            tone="bad",
+            headline=f"Nothing is sent to {blocked[0].destination} until you act",
+            detail=blocked[0].blocked,
+        )
+    if pressure:
+        return Verdict(tone="warn", headline="Other nodes fall behind", detail=pressure)
     worst = _worst(links)
     if worst is not None:
         return _slow_link(worst)
