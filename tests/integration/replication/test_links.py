@@ -105,7 +105,7 @@ def test_a_lane_rests_while_its_link_is_open(monkeypatch):
     resting = lane()
     monkeypatch.setattr(drain, "_route", lambda lane: object())
     held = lanes.take_lease(resting.pk, clock.utcnow())
-    assert drain._drain_held(held) == (0, False)
+    assert drain._drain_held(held, clock.monotonic() + 10) == (0, False)
     resting.refresh_from_db()
     assert resting.next_attempt_at == row().probe_at
     assert resting.attempts == 0
