@@ -4,13 +4,17 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from cluster import selectors, services
-from cluster.models import LeaveRun, Node, NodeTransition, RemovedNode
+from cluster.core.node import Liveness
+from cluster.models import LeaveRun, Node, NodeTransition, PeerView, RemovedNode
+from cluster.services import views
 from cluster.services.table import label
 from rs3gw.common.admin import ReadOnlyModelAdmin, badge
 
@@ -92,6 +96,7 @@ class NodeAdmin(ReadOnlyModelAdmin):
         "version",
         "metadata",
         "last_seen",
+        "held_until",
         "state_changed_at",
         "incarnation",
         "actor",
@@ -152,6 +157,39 @@ class NodeAdmin(ReadOnlyModelAdmin):
         if reason and request.method == "GET":
             self.message_user(request, reason, messages.WARNING)
         return super().changelist_view(request, extra_context)
+
+
+@admin.register(PeerView)
+class PeerViewAdmin(ReadOnlyModelAdmin):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show who sees whom as a table."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        names, found = views.matrix()
+        known = {(row.observer, row.node_id): row for row in found}
+        rows = [(a, [_view_of(a, b, known.get((a, b))) for b in names]) for a in names]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Who sees whom",
+            "opts": self.opts,
+            "names": names,
+            "rows": rows if len(names) > 1 else [],
+            "one_way": views.asymmetric(found),
+        }
+        return TemplateResponse(request, "cluster/matrix.html", context)
+
+
+def _view_of(observer: str, node_id: str, row: PeerView | None) -> SafeString | str:
+    if observer == node_id:
+        return "–"
+    if row is None:
+        return badge("Not told", "off")
+    if row.liveness == Liveness.ALIVE and not row.reaches:
+        return badge("Heard, not reached", "warn")
+    shown = badge(row.get_liveness_display(), TONES.get(row.liveness, "ok"))
+    return format_html("{} {} ms", shown, row.rtt_ms) if row.reaches else shown
 
 
 LEAVE_TONES = {"done": "off", "failed": "bad", "cancelled": "warn"}

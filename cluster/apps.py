@@ -13,11 +13,12 @@ class ClusterAppConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks and drop cached settings when tests change them."""
         from cluster import checks, conf, selectors
-        from cluster.services import fencing, observer, registry
+        from cluster.services import fencing, observer, registry, views
         from cluster.signals import refused_as_removed
 
         assert checks.check_addresses
         registry.gossip_sections[fencing.SECTION] = (fencing.produce, fencing.consume)
+        registry.gossip_sections[views.SECTION] = (views.produce, views.consume)
         refused_as_removed.connect(_on_refused, dispatch_uid="cluster-fencing")
         for forget in (conf.forget, selectors.forget, observer.forget):
             setting_changed.connect(forget)

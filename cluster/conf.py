@@ -64,8 +64,10 @@ def s3_url() -> str:
 
 def metadata() -> Mapping[str, str]:
     """Return the labels that this node tells of itself."""
-    zone = getattr(settings, "RS3GW_ZONE", "")
-    return {"zone": zone} if zone else {}
+    labels = {"zone": settings.RS3GW_ZONE} if settings.RS3GW_ZONE else {}
+    if settings.RS3GW_NODE_WEIGHT != 1.0:
+        labels["weight"] = f"{settings.RS3GW_NODE_WEIGHT:g}"
+    return labels
 
 
 class _Epoch:

@@ -2,6 +2,8 @@
 
 from cluster import selectors
 from cluster.core.node import NodeState
+from cluster.models import PeerView
+from rs3gw.common import identity
 
 
 def node_counts() -> dict[str, int]:
@@ -10,3 +12,8 @@ def node_counts() -> dict[str, int]:
     for node in selectors.members():
         counts[node.state.value] += 1
     return counts
+
+
+def peer_views() -> list[PeerView]:
+    """Return how this node sees each of the others, for the metrics of links between nodes."""
+    return list(PeerView.objects.filter(observer=identity.load().node_id))

@@ -39,6 +39,12 @@ class Node(models.Model):
         default=False,
         help_text="Was a member before changes of the membership that may not be known to all yet.",
     )
+    failures = models.JSONField(default=list, blank=True, editable=False)
+    held_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="It fails again and again, and is not used before this time although heard.",
+    )
     incarnation = models.BigIntegerField(default=1)
     actor = models.BigIntegerField(default=0)
     version = models.CharField(max_length=255, blank=True)
@@ -135,3 +141,28 @@ class SeedContact(models.Model):
 
     def __str__(self) -> str:
         return self.address
+
+
+class PeerView(models.Model):
+    """How one node sees another, in its own words; this node's own view is among them.
+
+    `reaches` tells whether its heartbeats are answered: a node may be heard, because its own
+    heartbeats arrive, and yet not be reached.
+    """
+
+    observer = models.CharField(max_length=63)
+    node_id = models.CharField("node", max_length=63)
+    liveness = models.CharField(max_length=7, choices=_choices(Liveness))
+    reaches = models.BooleanField(default=False)
+    rtt_ms = models.FloatField("round trip", default=0.0)
+    since = models.DateTimeField()
+    told_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["observer", "node_id"]
+        constraints = [
+            models.UniqueConstraint(fields=["observer", "node_id"], name="cluster_one_view"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.observer} sees {self.node_id} {self.liveness}"

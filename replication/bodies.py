@@ -6,28 +6,25 @@ from typing import IO
 
 from django.conf import settings
 
-from cluster import selectors as cluster_selectors
 from cluster import transport
-from cluster.core.placement import Member, holders
-from rs3gw.common import identity, keyring
+from cluster.core.node import NodeInfo
+from replication import body_sources, damage
+from replication.body_sources import memory
+from replication.placement import holder_ids
+from rs3gw.common import clock, identity, keyring
 from rs3gw.common.signing import body_sha256 as sha256_of
 from rs3gw.storage import blobs, rows
 from rs3gw.storage.core import sealed
 from rs3gw.storage.core.objects import Entry
-from rs3gw.storage.errors import BodyBroken, BodyMissing, BodySealed
+from rs3gw.storage.errors import BodyBroken, BodyLost, BodyMissing, BodySealed
 
 logger = logging.getLogger(__name__)
 
 BLOB_PATH = "/_cluster/blob/"
-
-
-def holder_ids(sha256: str) -> list[str]:
-    """Return the members that placement chose to keep a body, best first."""
-    members = [
-        Member(node.node_id, 1.0, node.metadata.get("zone", ""))
-        for node in cluster_selectors.registered()
-    ]
-    return holders(sha256, members, settings.RS3GW_REPLICATION_FACTOR)
+# Longest search for a source that goes on sending, and longest silence of one of them.
+FIND_SECONDS_MAX = 20.0
+SILENCE_SECONDS_MAX = 10.0
+NOT_FOUND = 404
 
 
 def is_inline(size_bytes: int) -> bool:
@@ -59,7 +56,24 @@ def local_file(entry: Entry) -> IO[bytes] | None:
     is_one = entry.sha256 and not entry.parts and not entry.headers.encryption
     if not is_one or is_inline(entry.size_bytes):
         return None
-    return blobs.open_file(entry.sha256)
+    return _whole_file(entry.sha256, entry.size_bytes)
+
+
+def _whole_file(sha256: str, size_bytes: int) -> IO[bytes] | None:
+    """Return the open file of a body; one of another size is noted and never read."""
+    file, problem = blobs.open_whole(sha256, size_bytes)
+    if problem:
+        damage.suspect(sha256, size_bytes, problem)
+    return file
+
+
+def _whole_inline(sha256: str, size_bytes: int) -> bytes | None:
+    data = _inline(sha256)
+    if data is None or len(data) == size_bytes:
+        return data
+    problem = f"its row has {len(data)} bytes instead of {size_bytes}"
+    damage.suspect(sha256, size_bytes, problem)
+    return None
 
 
 def open_body(
@@ -151,44 +165,81 @@ def open_one(sha256: str, size_bytes: int, start: int, length: int) -> Iterator[
     if length == 0:
         return
     if is_inline(size_bytes):
-        data = _inline(sha256)
+        data = _whole_inline(sha256, size_bytes)
         if data is not None:
             yield data[start : start + length]
             return
-    file = blobs.open_file(sha256)
+    file = _whole_file(sha256, size_bytes)
     if file is not None:
         yield from blobs.read_range(file, start, length)
         return
-    data = None if is_inline(size_bytes) else _inline(sha256)
+    data = None if is_inline(size_bytes) else _whole_inline(sha256, size_bytes)
     if data is not None:
         yield data[start : start + length]
         return
-    yield from _fetch(sha256, start, length)
+    yield from _fetch(sha256, size_bytes, start, length)
 
 
-def _fetch(sha256: str, start: int, length: int) -> Iterator[bytes]:
-    """Yield a range from the members, holders first; goes on with the next where one breaks."""
-    preferred = holder_ids(sha256)
-    peers = [node for node in cluster_selectors.routable() if not _is_self(node.node_id)]
-    peers.sort(key=lambda n: preferred.index(n.node_id) if n.node_id in preferred else 99)
-    sent = 0
-    for node in peers:
-        try:
-            with transport.client(node).open_stream(
-                BLOB_PATH + sha256, start=start + sent, length=length - sent
-            ) as chunks:
-                for chunk in chunks:
-                    sent += len(chunk)
-                    yield chunk
-        except transport.PeerError:
-            continue
+def blob_path(sha256: str, size_bytes: int) -> str:
+    """Return the path of a body at a peer, which gives it only when it has this size."""
+    return f"{BLOB_PATH}{sha256}?size={size_bytes}"
+
+
+def _fetch(sha256: str, size_bytes: int, start: int, length: int) -> Iterator[bytes]:
+    """Yield a range from the members, the best source first; goes on with the next one.
+
+    Raises:
+        BodyMissing: No source was found in `FIND_SECONDS_MAX`.
+        BodyLost: Every member answered that it does not have the body.
+    """
+    sent, searching_since = 0, clock.monotonic()
+    without: set[str] = set()
+    for node in body_sources.sources(sha256):
+        left_seconds = FIND_SECONDS_MAX - (clock.monotonic() - searching_since)
+        if left_seconds <= 0:
+            break
+        source = _Source(node, min(SILENCE_SECONDS_MAX, left_seconds))
+        for chunk in source.read(blob_path(sha256, size_bytes), start + sent, length - sent):
+            sent += len(chunk)
+            yield chunk
+            searching_since = clock.monotonic()
         if sent == length:
             return
+        if source.has_none:
+            without.add(node.node_id)
+    if body_sources.is_known_to_all(without):
+        raise BodyLost
     raise BodyMissing
 
 
-def _is_self(node_id: str) -> bool:
-    return node_id == identity.load().node_id
+class _Source:
+    """One member that a body is read from; what comes of it is remembered."""
+
+    def __init__(self, node: NodeInfo, timeout_seconds: float) -> None:
+        self._node = node
+        self._timeout_seconds = timeout_seconds
+        self.has_none = False
+
+    def read(self, path: str, start: int, length: int) -> Iterator[bytes]:
+        """Yield what the member gives; ends early when it breaks off."""
+        asked_at, is_first = clock.monotonic(), True
+        try:
+            with transport.client(self._node).open_stream(
+                path, start=start, length=length, timeout_seconds=self._timeout_seconds
+            ) as chunks:
+                for chunk in chunks:
+                    if is_first:
+                        body_sources.memory.answered(
+                            self._node.node_id, clock.monotonic() - asked_at
+                        )
+                        is_first = False
+                    yield chunk
+        except transport.PeerRefused as error:
+            self.has_none = error.status == NOT_FOUND
+            if not self.has_none:
+                memory.failed(self._node.node_id)
+        except transport.PeerError:
+            memory.failed(self._node.node_id)
 
 
 def check_inline(sha256: str, data: bytes) -> bool:

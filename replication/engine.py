@@ -9,12 +9,13 @@ from django.conf import settings
 from cluster import selectors as cluster_selectors
 from cluster.core.config import ClusterConfig, ReplicationMode
 from replication import outbox, session
-from replication.bodies import holder_ids, is_inline
+from replication.bodies import is_inline
 from replication.core.events import ReplicationEvent
 from replication.core.quorum import AckTracker, acks_needed, bodies_needed
 from replication.doorbell import doorbell
 from replication.entries import event_bodies
 from replication.errors import ControlError, WriteIndeterminate, WriteRefused
+from replication.placement import holder_ids
 from replication.pusher import PendingWrite, pusher
 from replication.selectors import replication_stats
 from rs3gw.common import clock, identity

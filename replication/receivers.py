@@ -6,6 +6,7 @@ from cluster.core.node import NodeState
 from cluster.peer.auth import register_scope_secret
 from cluster.signals import node_state_changed
 from replication import backfill, control, drain, eviction, lanes, renewal, review, selectors
+from replication.healing import leaving
 from replication.peer.views import PAIR_PREFIX
 from replication.pusher import pusher
 
@@ -16,7 +17,7 @@ def connect() -> None:
     cluster_services.on_joining.extend([backfill.copy_from, review.review])
     cluster_services.on_returning.append(renewal.is_behind_peers)
     cluster_services.on_renewing.append(renewal.renew_actor)
-    cluster_services.on_leaving.append(drain.finish_members)
+    cluster_services.on_leaving.extend([drain.finish_members, leaving.copy_out])
     register_scope_secret(PAIR_PREFIX.rstrip(":"), control.pairing_secret)
     cluster_services.gossip_sections["frontiers"] = (_produce_frontiers, _consume_frontiers)
     cluster_services.gossip_sections["stability"] = (eviction.say, eviction.hear)

@@ -18,7 +18,7 @@ from cluster import transport
 from cluster.core.node import NodeInfo
 from replication import bucket_state, entries, outbox, stability
 from replication.core.applied import AppliedRanges
-from replication.core.review import Brought, Fate, Known, judge, known_by
+from replication.core.review import Answer, Brought, Fate, Known, judge, uncovers
 from replication.core.stability import ranges_of
 from replication.models import (
     AppliedActor,
@@ -33,8 +33,8 @@ from rs3gw.storage import attributes, commit, rows
 from rs3gw.storage import services as storage
 from rs3gw.storage.attributes import VersionDot
 from rs3gw.storage.core.objects import NULL_VERSION, Entry
-from rs3gw.storage.core.siblings import winner
-from rs3gw.storage.models import Bucket, ClockShard, KeptBody, ObjectVersion
+from rs3gw.storage.core.siblings import Sibling, winner
+from rs3gw.storage.models import Bucket, ClockShard, KeptBody, ObjectState, ObjectVersion
 
 logger = logging.getLogger(__name__)
 KNOWN_PATH = "/_cluster/entries/known"
@@ -52,14 +52,12 @@ class _Scene:
         others: Clients of the other members that answer.
         old: How far this node's own writers were when it was told to join again.
         shared: How far every member had taken them.
-        members: Disks of the members, as writer ids without a shard.
     """
 
     source: transport.PeerClient
     others: Sequence[transport.PeerClient]
     old: Mapping[int, int]
     shared: Mapping[int, int]
-    members: frozenset[int]
 
 
 def review(node: NodeInfo) -> int:
@@ -75,14 +73,9 @@ def review(node: NodeInfo) -> int:
         return 0
     scene = _scene(node, {int(actor): seq for actor, seq in notice.own_frontier.items()})
     sent: set[tuple[int, int]] = set()
-    count = after = 0
-    while page := _page(after):
-        after = page[-1].row_id or 0
-        known = _ask_all(scene, page)
-        fates = [(e, _judge(scene, e, k)) for e, k in zip(page, known, strict=True)]
-        sent |= {(entry.actor, entry.seq) for entry, fate in fates if fate == Fate.SEND}
-        commit.run(lambda fates=fates: _carry_out(fates, node))  # type: ignore[misc]
-        count += sum(fate == Fate.SET_ASIDE for _, fate in fates)
+    # Deletes last: until then they show what loses against them.
+    count = _review_rows(scene, node, sent, deletes=False)
+    _review_rows(scene, node, sent, deletes=True)
     commit.run(lambda: _drop_unsent(notice, scene.old, sent))
     outcome = f"joined again from {node.node_id}; {count} objects in quarantine"
     Eviction.objects.filter(pk=notice.pk).update(ended_at=clock.utcnow(), outcome=outcome)
@@ -102,24 +95,41 @@ def _scene(node: NodeInfo, old: Mapping[int, int]) -> _Scene:
             actor: min((told.get(n.node_id, {}).get(str(actor), 0) for n in registered), default=0)
             for actor in old
         },
-        members=frozenset(n.actor for n in cluster_selectors.members() if not n.is_self),
     )
 
 
-def _page(after: int) -> list[Entry]:
+def _review_rows(
+    scene: _Scene, node: NodeInfo, sent: set[tuple[int, int]], *, deletes: bool
+) -> int:
+    """Judge all values or all deletes; return how many were set aside."""
+    count = after = 0
+    while page := _page(after, deletes=deletes):
+        after = page[-1].row_id or 0
+        known = _ask_all(scene, page)
+        fates = [(e, _judge(scene, e, k)) for e, k in zip(page, known, strict=True)]
+        sent |= {(entry.actor, entry.seq) for entry, fate in fates if fate == Fate.SEND}
+        commit.run(lambda fates=fates: _carry_out(fates, node))  # type: ignore[misc]
+        count += sum(fate == Fate.SET_ASIDE for _, fate in fates)
+    return count
+
+
+def _page(after: int, *, deletes: bool) -> list[Entry]:
     # What this review writes again is behind the last row, and is judged as new.
     found = ObjectVersion.objects.filter(pk__gt=after).order_by("pk")
+    tombstone = ObjectState.TOMBSTONE
+    found = found.filter(state=tombstone) if deletes else found.exclude(state=tombstone)
     return rows.read_entries(list(found.values_list("pk", flat=True)[:PAGE_ROWS]))
 
 
 def _ask_all(scene: _Scene, page: Sequence[Entry]) -> list[Known]:
     """Return what the members know of each entry; only the source has to answer."""
-    found = _ask(scene.source, page)
+    first = _ask(scene.source, page)
     unclear = [
         index
         for index, entry in enumerate(page)
-        if not found[index].has_row or entry.seq > scene.shared.get(entry.actor, entry.seq)
+        if not first[index].has_row or entry.seq > scene.shared.get(entry.actor, entry.seq)
     ]
+    more: dict[int, tuple[Answer, ...]] = {}
     for client in scene.others if unclear else ():
         try:
             answers = _ask(client, [page[index] for index in unclear])
@@ -127,11 +137,11 @@ def _ask_all(scene: _Scene, page: Sequence[Entry]) -> list[Known]:
             logger.info("reviewing without an answer: %s", error)
             continue
         for index, answer in zip(unclear, answers, strict=True):
-            found[index] = found[index].along_with(answer)
-    return found
+            more[index] = (*more.get(index, ()), answer)
+    return [Known(answer, more.get(index, ())) for index, answer in enumerate(first)]
 
 
-def _ask(client: transport.PeerClient, page: Sequence[Entry]) -> list[Known]:
+def _ask(client: transport.PeerClient, page: Sequence[Entry]) -> list[Answer]:
     buckets = Bucket.objects.in_bulk({entry.bucket_id for entry in page})
     keys = [
         [str(buckets[e.bucket_id].incarnation), e.key, e.version_id, e.actor, e.seq] for e in page
@@ -139,20 +149,27 @@ def _ask(client: transport.PeerClient, page: Sequence[Entry]) -> list[Known]:
     body = json.dumps({"keys": keys}).encode()
     response = client.request("POST", KNOWN_PATH, body=body, timeout_seconds=TIMEOUT_SECONDS)
     return [
-        known_by(has_row=bool(row), has_version=bool(version), was_applied=bool(applied))
-        for row, version, applied in json.loads(response.body)["known"]
+        Answer(
+            has_row="row" in words,
+            has_version="version" in words,
+            was_applied="applied" in words,
+            will_send="sends" in words,
+            refuses="refuses" in words,
+        )
+        for words in json.loads(response.body)["known"]
     ]
 
 
-def are_known(keys: Iterable[Sequence[object]]) -> list[list[bool]]:
+def what_is_known(keys: Iterable[Sequence[object]]) -> list[list[str]]:
     """Return what this node knows of values that another one brings back.
 
     Args:
         keys: Bucket incarnation, key, version id, and the dot of each value.
 
     Returns:
-        For each whether this node holds the value, some value of its version, and whether it has
-        applied the change that made it.
+        For each which of these hold: `row`, it holds the value; `version`, it holds some value of
+        its version; `applied`, it has applied the change that made it; `sends`, that change is in
+        its log; `refuses`, it has evicted the writer.
     """
     homes: dict[str, int] = {}
     own = dict(ClockShard.objects.values_list("actor", "seq"))
@@ -160,6 +177,8 @@ def are_known(keys: Iterable[Sequence[object]]) -> list[list[bool]]:
         row.actor: AppliedRanges.from_json({"frontier": row.frontier, "islands": row.islands})
         for row in AppliedActor.objects.all()
     }
+    evicted = {row.actor for row in stability.open_evictions()}
+    may_send = not stability.is_rejoining()
     found = []
     for incarnation, key, version_id, writer, number in list(keys)[:KEYS_MAX]:
         name, actor, seq = str(incarnation), int(str(writer)), int(str(number))
@@ -169,24 +188,25 @@ def are_known(keys: Iterable[Sequence[object]]) -> list[list[bool]]:
         values = ObjectVersion.objects.filter(bucket=homes[name], key=key, version_id=version_id)
         dots = set(values.values_list("actor", "seq"))
         ranges = applied.get(actor, AppliedRanges(own.get(actor, 0)))
-        found.append([(actor, seq) in dots, bool(dots), ranges.contains(seq)])
+        logged = ReplicationEventRecord.objects.filter(actor=actor, seq=seq)
+        facts = {
+            "row": (actor, seq) in dots,
+            "version": bool(dots),
+            "applied": ranges.contains(seq),
+            "sends": may_send and logged.exists(),
+            "refuses": actor & ~stability.SHARD_MASK in evicted,
+        }
+        found.append([name for name, is_so in facts.items() if is_so])
     return found
 
 
 def _judge(scene: _Scene, entry: Entry, known: Known) -> Fate:
-    same = [
-        s
-        for s in rows.read_siblings(entry.bucket_id, entry.key)
-        if s.version_id == entry.version_id
-    ]
-    best = winner(same)
+    best = winner(_same_version(entry))
     is_own = entry.actor in scene.old
     value = Brought(
         is_own=is_own,
         is_old=entry.seq <= scene.old.get(entry.actor, entry.seq),
-        is_shared=entry.seq <= scene.shared[entry.actor]
-        if is_own
-        else entry.actor & ~stability.SHARD_MASK in scene.members,
+        is_shared=is_own and entry.seq <= scene.shared[entry.actor],
         is_winner=best is not None
         and (best.stamp.actor, best.stamp.seq) == (entry.actor, entry.seq),
         is_named=entry.version_id != NULL_VERSION,
@@ -195,10 +215,18 @@ def _judge(scene: _Scene, entry: Entry, known: Known) -> Fate:
     return judge(known, value)
 
 
+def _same_version(entry: Entry) -> list[Sibling]:
+    held = rows.read_siblings(entry.bucket_id, entry.key)
+    return [sibling for sibling in held if sibling.version_id == entry.version_id]
+
+
 def _carry_out(fates: Sequence[tuple[Entry, Fate]], node: NodeInfo) -> None:
     buckets = Bucket.objects.in_bulk({entry.bucket_id for entry, _ in fates})
     for entry, fate in fates:
         bucket = buckets[entry.bucket_id]
+        has_live = any(not s.is_tombstone for s in _same_version(entry))
+        if uncovers(fate, is_tombstone=entry.is_tombstone, has_live_rival=has_live):
+            continue
         if fate == Fate.WRITE_AGAIN:
             _write_again(entry, bucket)
         elif fate == Fate.SET_ASIDE:

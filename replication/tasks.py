@@ -10,6 +10,7 @@ from django.conf import settings
 
 from replication import dispatch, drain, eviction, forgetting, lanes, trimming, uploads
 from replication.anti_entropy import gaps, runs
+from replication.healing import rounds
 from replication.services import uploads as upload_services
 from rs3gw.common import clock
 
@@ -100,3 +101,23 @@ def forget(**_: object) -> None:
 def tidy(**_: object) -> None:
     """Remove what piles up beside the objects."""
     forgetting.tidy()
+
+
+@shared_task(
+    name=dispatch.TASK_HEAL,
+    ignore_result=True,
+    time_limit=600,
+)
+def heal(**_: object) -> None:
+    """Bring bodies to where they belong."""
+    rounds.heal_round()
+
+
+@shared_task(
+    name=dispatch.TASK_SCRUB,
+    ignore_result=True,
+    time_limit=600,
+)
+def scrub(**_: object) -> None:
+    """Read on where the scrub stopped."""
+    rounds.scrub_round()

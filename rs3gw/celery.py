@@ -63,37 +63,42 @@ def _configuration() -> dict[str, object]:
         "worker_send_task_events": False,
         "enable_utc": True,
         "timezone": "UTC",
-        "beat_schedule": {
-            "heartbeat": _tick(
-                "cluster.tasks.heartbeat", "pulse", settings.RS3GW_HEARTBEAT_INTERVAL_SECONDS
-            ),
-            "gossip": _tick(
-                "cluster.tasks.gossip", "pulse", settings.RS3GW_GOSSIP_INTERVAL_SECONDS
-            ),
-            "sweep": _tick(
-                "replication.tasks.sweep", "replicate", settings.RS3GW_SWEEP_INTERVAL_SECONDS
-            ),
-            "close-gaps": _tick(
-                "replication.tasks.close_gaps", "maintain", settings.RS3GW_GAP_CHECK_SECONDS
-            ),
-            "carry-out-comparisons": _tick("replication.tasks.compare", "maintain", 5.0),
-            **_comparisons(),
-            "trim-log": _tick(
-                "replication.tasks.trim_log", "maintain", settings.RS3GW_TRIM_INTERVAL_SECONDS
-            ),
-            "forget": _tick(
-                "replication.tasks.forget", "maintain", settings.RS3GW_TRIM_INTERVAL_SECONDS
-            ),
-            "tidy": _tick(
-                "replication.tasks.tidy", "maintain", 10 * settings.RS3GW_TRIM_INTERVAL_SECONDS
-            ),
-            "collect-bodies": _tick("rs3gw.storage.tasks.collect_unused_blobs", "maintain", 300.0),
-            "expire-objects": _tick(
-                "rs3gw.s3.tasks.expire_objects",
-                "maintain",
-                settings.RS3GW_LIFECYCLE_INTERVAL_SECONDS,
-            ),
-        },
+        "beat_schedule": _schedule(),
+    }
+
+
+def _schedule() -> dict[str, object]:
+    """Return what a node does by itself, and how often."""
+    return {
+        "heartbeat": _tick(
+            "cluster.tasks.heartbeat", "pulse", settings.RS3GW_HEARTBEAT_INTERVAL_SECONDS
+        ),
+        "gossip": _tick("cluster.tasks.gossip", "pulse", settings.RS3GW_GOSSIP_INTERVAL_SECONDS),
+        "sweep": _tick(
+            "replication.tasks.sweep", "replicate", settings.RS3GW_SWEEP_INTERVAL_SECONDS
+        ),
+        "close-gaps": _tick(
+            "replication.tasks.close_gaps", "maintain", settings.RS3GW_GAP_CHECK_SECONDS
+        ),
+        "carry-out-comparisons": _tick("replication.tasks.compare", "maintain", 5.0),
+        **_comparisons(),
+        "trim-log": _tick(
+            "replication.tasks.trim_log", "maintain", settings.RS3GW_TRIM_INTERVAL_SECONDS
+        ),
+        "forget": _tick(
+            "replication.tasks.forget", "maintain", settings.RS3GW_TRIM_INTERVAL_SECONDS
+        ),
+        "tidy": _tick(
+            "replication.tasks.tidy", "maintain", 10 * settings.RS3GW_TRIM_INTERVAL_SECONDS
+        ),
+        "heal": _tick("replication.tasks.heal", "maintain", settings.RS3GW_HEAL_INTERVAL_SECONDS),
+        "scrub": _tick("replication.tasks.scrub", "maintain", settings.RS3GW_HEAL_INTERVAL_SECONDS),
+        "collect-bodies": _tick("rs3gw.storage.tasks.collect_unused_blobs", "maintain", 300.0),
+        "expire-objects": _tick(
+            "rs3gw.s3.tasks.expire_objects",
+            "maintain",
+            settings.RS3GW_LIFECYCLE_INTERVAL_SECONDS,
+        ),
     }
 
 

@@ -23,7 +23,16 @@ from rs3gw.common.env import (
     envstr,
 )
 from rs3gw.common.errors import SettingError
-from rs3gw.version import VERSION as RS3GW_VERSION
+from rs3gw.framework import (  # noqa: F401  (Django reads them here)
+    AUTH_PASSWORD_VALIDATORS,
+    CONTENT_SECURITY_POLICY,
+    INSTALLED_APPS,
+    MIDDLEWARE,
+    REST_FRAMEWORK,
+    SPECTACULAR_SETTINGS,
+    TEMPLATES,
+)
+from rs3gw.version import VERSION as RS3GW_VERSION  # noqa: F401  (others read it here)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _HOST_PORT = r"(\[[0-9a-fA-F:.]+\]|[^\s:/,]+):\d{1,5}"
@@ -51,6 +60,20 @@ RS3GW_PUBLIC_URL = envstr("RS3GW_PUBLIC_URL", pattern=r"https?://\S+")
 RS3GW_DRAIN_SECONDS = envduration("RS3GW_DRAIN_SECONDS", 3, minimum=0, maximum=300)
 RS3GW_HTTP_THREADS = envint("RS3GW_HTTP_THREADS", 32, minimum=2, maximum=512)
 RS3GW_PEER_THREADS = envint("RS3GW_PEER_THREADS", 16, minimum=2, maximum=512)
+RS3GW_REQUESTS_MAX = envint(
+    "RS3GW_REQUESTS_MAX",
+    RS3GW_HTTP_THREADS - max(1, RS3GW_HTTP_THREADS // 8),
+    minimum=1,
+    maximum=511,
+)
+if RS3GW_REQUESTS_MAX >= RS3GW_HTTP_THREADS:
+    raise SettingError(
+        "RS3GW_REQUESTS_MAX",
+        str(RS3GW_REQUESTS_MAX),
+        f"it must be less than RS3GW_HTTP_THREADS ({RS3GW_HTTP_THREADS}): threads must be left "
+        "for health checks and the admin",
+    )
+RS3GW_REQUESTS_QUEUE_MAX = envint("RS3GW_REQUESTS_QUEUE_MAX", 128, minimum=0, maximum=60_000)
 RS3GW_CONNECTIONS_MAX = envint("RS3GW_CONNECTIONS_MAX", 1000, minimum=10, maximum=60_000)
 RS3GW_WORKER_THREADS = envint("RS3GW_WORKER_THREADS", 4, minimum=1, maximum=64)
 RS3GW_INLINE_BODY_MAX_BYTES = envsize(
@@ -95,6 +118,7 @@ RS3GW_HEARTBEAT_INTERVAL_SECONDS = envduration(
 RS3GW_HEARTBEAT_TIMEOUT_SECONDS = envduration(
     "RS3GW_HEARTBEAT_TIMEOUT", 15, minimum=0.3, maximum=3600
 )
+RS3GW_FLAP_LIMIT = envint("RS3GW_FLAP_LIMIT", 5, minimum=0, maximum=1000)
 RS3GW_GOSSIP_INTERVAL_SECONDS = envduration("RS3GW_GOSSIP_INTERVAL", 1, minimum=0.1, maximum=60)
 
 # --- replication ----------------------------------------------------------------------------
@@ -134,6 +158,33 @@ RS3GW_REGION_OUTBOX_MAX_AGE_SECONDS = envduration(
     "RS3GW_REGION_OUTBOX_MAX_AGE_SECONDS", 0, minimum=0, maximum=10 * 365 * 86_400
 )
 RS3GW_CLOCK_SKEW_MAX_SECONDS = envduration("RS3GW_CLOCK_SKEW_MAX", 30, minimum=1, maximum=86_400)
+
+# --- bodies: placement, rebuilding, scrub ---------------------------------------------------
+RS3GW_ZONE = envstr(
+    "RS3GW_ZONE",
+    pattern=r"[A-Za-z0-9._-]{1,63}",
+    allowed="1 to 63 letters, digits, dots, hyphens and underscores",
+)
+RS3GW_NODE_WEIGHT = float(
+    envstr(
+        "RS3GW_NODE_WEIGHT",
+        "1.0",
+        pattern=r"\d{1,3}(\.\d{1,3})?",
+        allowed="it must be a number from 0 to 999, such as 0.5 or 2",
+    )
+)
+RS3GW_REBUILD_AFTER_SECONDS = envduration(
+    "RS3GW_REBUILD_AFTER_SECONDS", 1800, minimum=1, maximum=30 * 86_400
+)
+RS3GW_HEAL_BYTES_PER_SECOND = envsize("RS3GW_HEAL_BYTES_PER_SECOND", 0, minimum=0, maximum=2**40)
+RS3GW_HEAL_INTERVAL_SECONDS = envduration("RS3GW_HEAL_INTERVAL", 30, minimum=0.1, maximum=3600)
+RS3GW_AUDIT_INTERVAL_SECONDS = envduration(
+    "RS3GW_AUDIT_INTERVAL", 3600, minimum=0.5, maximum=365 * 86_400
+)
+RS3GW_SCRUB_INTERVAL_SECONDS = envduration(
+    "RS3GW_SCRUB_INTERVAL_SECONDS", 7 * 86_400, minimum=1, maximum=365 * 86_400
+)
+RS3GW_SCRUB_TRANQUILITY = envint("RS3GW_SCRUB_TRANQUILITY", 4, minimum=0, maximum=100)
 
 if RS3GW_HEARTBEAT_TIMEOUT_SECONDS < 2 * RS3GW_HEARTBEAT_INTERVAL_SECONDS:
     raise SettingError(
@@ -234,64 +285,6 @@ LANGUAGE_CODE = "en"
 USE_I18N = True
 FORMAT_MODULE_PATH = ["rs3gw.console.formats"]
 
-INSTALLED_APPS = [
-    "rs3gw.console.apps.ConsoleAdminConfig",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
-    "rest_framework",
-    "rest_framework.authtoken",
-    "django_filters",
-    "drf_spectacular",
-    "drf_spectacular_sidecar",
-    "django_prometheus",
-    "csp",
-    "rs3gw.storage",
-    "cluster",
-    "replication",
-    "rs3gw.s3",
-    "rs3gw.console",
-    "rs3gw.server",
-]
-
-# The control plane's chain; S3 and peer requests run through handlers of their own without it.
-MIDDLEWARE = [
-    "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
-]
-
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ],
-        },
-    },
-]
-
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-]
-
 STATIC_URL = "/static/"
 # Files are served from the packages that bring them; nothing is collected.
 STATIC_ROOT = None
@@ -313,49 +306,6 @@ if SESSION_COOKIE_SECURE:
     SECURE_HSTS_SECONDS = 31_536_000
 if _is_https_public and not RS3GW_TLS_CERT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": ["'self'"],
-        "script-src": ["'self'"],
-        "style-src": ["'self'"],
-        "img-src": ["'self'", "data:"],
-        "connect-src": ["'self'"],
-        "object-src": ["'none'"],
-        "base-uri": ["'none'"],
-        "form-action": ["'self'"],
-        "frame-ancestors": ["'none'"],
-    },
-}
-
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
-        "rest_framework.authentication.BasicAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
-    "EXCEPTION_HANDLER": "rs3gw.console.api.problems.handle",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "PAGE_SIZE": 100,
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "rs3gw",
-    "DESCRIPTION": "Control plane of one rs3gw node: cluster, buckets, regions, rules, keys.",
-    "VERSION": RS3GW_VERSION,
-    "SERVE_INCLUDE_SCHEMA": False,
-    "ENUM_NAME_OVERRIDES": {
-        "BucketState": "rs3gw.storage.models.BucketState",
-        "DeliveryState": "replication.models.DeliveryState",
-        "LaneState": "replication.models.LaneState",
-        "ReplicationMode": ["sync", "async", "quorum"],
-        "NodeState": ["starting", "joining", "active", "leaving", "failed"],
-    },
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-}
 
 LOGGING = {
     "version": 1,

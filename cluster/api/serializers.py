@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from cluster.core.node import Liveness, NodeState
-from cluster.models import LeaveRun, NodeTransition
+from cluster.models import LeaveRun, NodeTransition, PeerView
 
 
 class NodeSerializer(serializers.Serializer[Any]):
@@ -44,6 +44,25 @@ class NodesSerializer(serializers.Serializer[object]):
     """All nodes that have not left."""
 
     nodes = NodeSerializer(many=True)
+
+
+class PeerViewSerializer(serializers.ModelSerializer[PeerView]):
+    """How one node sees another."""
+
+    class Meta:
+        model = PeerView
+        fields = ["observer", "node_id", "liveness", "reaches", "rtt_ms", "since", "told_at"]
+
+
+class MatrixSerializer(serializers.Serializer[object]):
+    """Who sees whom."""
+
+    nodes = serializers.ListField(child=serializers.CharField())
+    views = PeerViewSerializer(many=True)
+    one_way = serializers.ListField(
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text="Pairs [a, b]: a reaches b, and b does not reach a.",
+    )
 
 
 class LeaveSerializer(serializers.Serializer[object]):

@@ -15,12 +15,14 @@ from cluster.api.serializers import (
     LeaveRunSerializer,
     LeaveSerializer,
     LeftSerializer,
+    MatrixSerializer,
     NodeDetailSerializer,
     NodeSerializer,
     NodesSerializer,
 )
 from cluster.core.node import NodeInfo
 from cluster.models import LeaveRun
+from cluster.services import views
 
 
 class Conflict(APIException):
@@ -39,6 +41,20 @@ class NodesView(APIView):
     def get(self, request: Request) -> Response:
         """Return the nodes that have not left, as the answering node knows them."""
         return Response({"nodes": NodeSerializer(selectors.members(), many=True).data})
+
+
+class MatrixView(APIView):
+    """Who sees whom."""
+
+    permission_classes = (IsAdminUser,)
+
+    @extend_schema(operation_id="cluster_matrix_retrieve", responses=MatrixSerializer)
+    def get(self, request: Request) -> Response:
+        """Return how each node sees the others, as far as the answering node was told."""
+        names, rows = views.matrix()
+        one_way = [list(pair) for pair in views.asymmetric(rows)]
+        found = {"nodes": names, "views": rows, "one_way": one_way}
+        return Response(MatrixSerializer(found).data)
 
 
 class NodeView(APIView):

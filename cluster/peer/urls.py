@@ -8,6 +8,7 @@ urlpatterns = [
     path("ping", views.ping),
     path("heartbeat", views.heartbeat),
     path("gossip", views.gossip),
+    path("probe", views.probe),
     path("join", views.join),
     path("leave", views.leave),
 ]

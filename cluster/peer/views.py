@@ -51,6 +51,13 @@ def gossip(request: HttpRequest) -> HttpResponse:
 
 @signed()
 @require_POST
+def probe(request: HttpRequest) -> HttpResponse:
+    """Try to reach nodes that the sender does not hear."""
+    return _answer(request, services.receive_probe)
+
+
+@signed()
+@require_POST
 def join(request: HttpRequest) -> HttpResponse:
     """Take in a node that introduces itself."""
     return _answer(request, services.receive_join)

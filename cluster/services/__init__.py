@@ -15,6 +15,7 @@ from cluster.services.receive import (
     receive_heartbeat,
     receive_join,
     receive_leave,
+    receive_probe,
 )
 from cluster.services.registry import (
     gossip_sections,
@@ -49,6 +50,7 @@ __all__ = [
     "receive_heartbeat",
     "receive_join",
     "receive_leave",
+    "receive_probe",
     "remove",
     "request_leave",
     "say_stopping",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from cluster.transport import PeerClient, PeerError, PeerUnreachable
+from rs3gw.common import clock
 from rs3gw.common.database import release_connections
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ class FanOut:
         self._name = name
         self._pool: ThreadPoolExecutor | None = None
         self._busy: set[str] = set()
+        self.round_trips_seconds: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def ask(
@@ -71,8 +73,11 @@ class FanOut:
         assert self._pool is not None
 
         def run() -> object:
+            began = clock.monotonic()
             try:
-                return post(address, path, body, timeout_seconds=timeout_seconds)
+                answer = post(address, path, body, timeout_seconds=timeout_seconds)
+                self.round_trips_seconds[address] = clock.monotonic() - began
+                return answer
             finally:
                 release_connections()
                 with self._lock:

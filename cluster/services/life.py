@@ -229,6 +229,7 @@ def begin_again() -> None:
         is_member=False,
         reason="an old copy of its data was put back",
         labels={LABEL_COUNTED: LABEL_SET},
+        is_noted=True,
     )
 
 

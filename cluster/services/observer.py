@@ -8,8 +8,9 @@ from cluster import conf
 from cluster.core.failure_detector import FailureDetector
 from cluster.core.node import Lifecycle, Liveness
 from cluster.models import Node
-from cluster.services import table
+from cluster.services import flapping, table
 from cluster.services.fanout import FanOut
+from cluster.services.probing import Prober
 
 _SEVERITY = {liveness: rank for rank, liveness in enumerate(Liveness)}
 
@@ -22,6 +23,7 @@ class Observer:
         self.heartbeats = FanOut("heartbeat")
         self.gossip = FanOut("gossip")
         self.announcements = FanOut("announce")
+        self.prober = Prober()
         self.sections_told: dict[tuple[str, str], tuple[str, float]] = {}
         self.progress = threading.RLock()
         self.copying: threading.Thread | None = None
@@ -56,6 +58,16 @@ class Observer:
         with self._lock:
             self._detector.observe(node_id, now)
 
+    def vouch(self, node_id: str, now: float) -> None:
+        """Note that another member reaches a peer."""
+        with self._lock:
+            self._detector.vouch(node_id, now)
+
+    def is_silent(self, node_id: str, now: float) -> bool:
+        """Return whether a peer is silent for so long that others should be asked about it."""
+        with self._lock:
+            return self._detector.is_silent(node_id, now)
+
     def judge(self, rows: Mapping[str, Node], now: float) -> None:
         """Write down who has become suspect or failed; only being heard makes it better."""
         for node_id, row in rows.items():
@@ -64,7 +76,7 @@ class Observer:
             with self._lock:
                 verdict = self._detector.verdict(node_id, now)
             if _SEVERITY[verdict] > _SEVERITY[Liveness(row.liveness)]:
-                fields = {"liveness": verdict.value}
+                fields = {"liveness": verdict.value, **flapping.fields_of(row, verdict)}
                 table.change(row, fields, reason="is silent", only_if_silent=True)
 
     def notice_start(self, lifecycle: Lifecycle) -> None:

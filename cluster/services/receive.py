@@ -4,6 +4,7 @@ The common case, two tables that agree, is answered from the snapshot without to
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from django.conf import settings
 
@@ -18,9 +19,11 @@ from cluster.core.membership import (
 )
 from cluster.core.node import Lifecycle
 from cluster.models import Node
-from cluster.services import registry, table
+from cluster.services import hearing, probing, registry, table
 from cluster.services.errors import ClusterConflict, NodeTaken
 from rs3gw.common import identity
+
+PROBED_MAX = 8
 
 
 def receive_heartbeat(sender: str, data: object) -> dict[str, object]:
@@ -40,7 +43,7 @@ def receive_heartbeat(sender: str, data: object) -> dict[str, object]:
     incarnation = whole_number(data, "incarnation", INCARNATION_MAX)
     now = selectors.snapshot()
     row = now.rows.get(sender)
-    table.saw(sender, incarnation, row)
+    hearing.saw(sender, incarnation, row)
     agrees = row is not None and row.incarnation == incarnation and row.state != Lifecycle.LEFT
     return {
         "node_id": now.own.node_id,
@@ -64,7 +67,7 @@ def receive_gossip(sender: str, data: object) -> dict[str, object]:
     if message.records:
         table.absorb(message.records)
     now = selectors.read() if message.records else selectors.snapshot()
-    table.saw(sender, message.incarnation, now.rows.get(sender))
+    hearing.saw(sender, message.incarnation, now.rows.get(sender))
     reply = answer(now.own.node_id, now.table, message)
     if reply.records:
         # The snapshot may be half a second old: look again before sending the whole table.
@@ -108,6 +111,22 @@ def _is_other_node(row: Node, record: MemberRecord) -> bool:
     return not is_alike and (row.is_self or (row.state != Lifecycle.LEFT and table.is_fresh(row)))
 
 
+def receive_probe(sender: str, data: object) -> dict[str, object]:
+    """Try to reach the nodes that a peer does not hear, and say which of them answer.
+
+    Raises:
+        MalformedMessage: It is no probe.
+        ClusterConflict: This node is in no cluster.
+    """
+    _require_enabled()
+    wanted = probing.names_in(data, PROBED_MAX)
+    known = {node.node_id: node for node in selectors.members() if not node.is_self}
+    asked = [known[name] for name in wanted if name in known and name != sender]
+    with ThreadPoolExecutor(max_workers=max(1, len(asked))) as pool:
+        heard = list(pool.map(probing.reaches, asked))
+    return {"heard": [n.node_id for n, is_heard in zip(asked, heard, strict=True) if is_heard]}
+
+
 def receive_leave(sender: str, data: object) -> dict[str, object]:
     """Take in that a node is leaving or has left.
 
@@ -135,7 +154,7 @@ def _take_word(record: MemberRecord) -> dict[str, object]:
     if record.node_id != identity.load().node_id:
         table.absorb([record])
     now = selectors.read()
-    table.saw(record.node_id, record.incarnation, now.rows.get(record.node_id))
+    hearing.saw(record.node_id, record.incarnation, now.rows.get(record.node_id))
     return {"node_id": now.own.node_id, "records": selectors.read().table.to_json()}
 
 

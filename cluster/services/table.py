@@ -5,7 +5,7 @@ row in the same transaction and tells the rest of this node after the commit; wh
 """
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,7 @@ from cluster.core.node import (
 )
 from cluster.core.removal import Removal
 from cluster.models import Node, NodeTransition, SeedContact
+from cluster.services import flapping
 from cluster.services.errors import ClusterConflict
 from cluster.signals import node_state_changed
 from rs3gw.common import clock, identity
@@ -41,7 +42,6 @@ ATTEMPTS_MAX = 5
 TRANSITIONS_MAX = 10_000
 REASON_CHARS_MAX = 255
 REMOVED_WHILE_AWAY = "was removed, and joins again under a new writer id"
-LAST_SEEN_STALE_INTERVALS = 1.5
 # Label of a node that an operator removed although no majority could be reached.
 FORCED = "forced"
 
@@ -67,7 +67,11 @@ def _take(heard: MemberRecord) -> None:
             continue
         ours = selectors.record_of(row)
         merged = merge_records(ours, believe(heard, is_heard_directly=is_fresh(row)))
-        if merged == ours or change(row, _fields(merged), reason="said so"):
+        fields = _fields(merged)
+        is_well = fields["liveness"] == Liveness.ALIVE and fields["state"] != Lifecycle.LEFT
+        if is_well and flapping.is_held(row):
+            fields["liveness"] = Liveness.SUSPECT.value
+        if merged == ours or change(row, fields, reason="said so"):
             return
 
 
@@ -116,6 +120,7 @@ def change(
     *,
     reason: str,
     only_if_silent: bool = False,
+    is_noted: bool = False,
 ) -> bool:
     """Change a row if nobody else has in the meantime; return whether it was changed.
 
@@ -124,6 +129,7 @@ def change(
         fields: New values.
         reason: Why, for the history.
         only_if_silent: Also give up when the node was heard since the row was read.
+        is_noted: Write history also when the word for the row stays the same.
     """
     before, shown_before, actor_before = label(row), shown(row), row.actor
     now_at = clock.utcnow()
@@ -140,7 +146,7 @@ def change(
             row.state_changed_at = now_at
         if held.update(**fields) != 1:
             return False
-        if after != before:
+        if after != before or is_noted:
             _write_history(row, before, after, reason, now_at)
     is_new_disk = actor_before not in {0, row.actor}
     if shown(row) != shown_before or is_new_disk:
@@ -202,43 +208,6 @@ def is_fresh(row: Node) -> bool:
     return is_recent and row.liveness == Liveness.ALIVE
 
 
-def saw(node_id: str, incarnation: int, row: Node | None) -> None:
-    """Note that a peer was heard; it is alive at once if it was not.
-
-    A peer that speaks under an older incarnation than the one known has lost its disk or was
-    restored; it is told so and is believed when it has caught up.
-
-    Args:
-        node_id: Who was heard.
-        incarnation: The incarnation it speaks under.
-        row: Its row as known; None when it is not.
-    """
-    if row is None or row.state == Lifecycle.LEFT or incarnation < row.incarnation:
-        return
-    now_at = clock.utcnow()
-    if row.liveness != Liveness.ALIVE:
-        for _ in range(ATTEMPTS_MAX):
-            fresh = Node.objects.get(node_id=node_id)
-            alive = {"liveness": Liveness.ALIVE.value, "last_seen": now_at}
-            if fresh.liveness == Liveness.ALIVE or change(fresh, alive, reason="was heard again"):
-                return
-    elif _is_last_seen_stale(row, now_at):
-        # Usually the worker's own heartbeats keep this fresh and nothing is written here.
-        touch([node_id])
-        row.last_seen = now_at
-
-
-def _is_last_seen_stale(row: Node, now_at: datetime) -> bool:
-    age = (now_at - row.last_seen).total_seconds()
-    interval = conf.cluster_config().heartbeat_interval.total_seconds()
-    return abs(age) > LAST_SEEN_STALE_INTERVALS * interval
-
-
-def touch(node_ids: Collection[str]) -> None:
-    """Write down that these nodes were heard now."""
-    Node.objects.filter(node_id__in=node_ids).update(last_seen=clock.utcnow())
-
-
 def own_row() -> Node | None:
     """Return this node's own row, None before its first start."""
     return Node.objects.filter(node_id=identity.load().node_id).first()
@@ -272,6 +241,7 @@ def change_own(
     reason: str,
     incarnation_min: int = 0,
     labels: Mapping[str, str] | None = None,
+    is_noted: bool = False,
 ) -> Node:
     """Take a step of this node's own life under a new incarnation.
 
@@ -281,6 +251,7 @@ def change_own(
         reason: Why, for the history.
         incarnation_min: The new incarnation is at least this.
         labels: What it adds to its metadata; by default what still holds of what it had added.
+        is_noted: Write history also when the node stays where it is.
 
     Raises:
         ClusterConflict: There is no such step from where it is.
@@ -303,7 +274,7 @@ def change_own(
             ),
         )
         fields = {**_fields(record), "is_self": True, "last_seen": clock.utcnow()}
-        if change(row, fields, reason=reason):
+        if change(row, fields, reason=reason, is_noted=is_noted):
             return row
     raise ClusterConflict("This node's record is being changed by someone else; try again.")
 

@@ -22,7 +22,7 @@ from cluster.core.gossip import (
 from cluster.core.membership import MalformedMessage
 from cluster.core.node import Lifecycle, NodeInfo
 from cluster.selectors import Snapshot
-from cluster.services import leaving, registry, table
+from cluster.services import hearing, leaving, registry, table, views
 from cluster.services.life import PATH_GOSSIP, advance, join, other_seeds, start
 from cluster.services.observer import Observer, observer
 from cluster.services.settling import settle_with
@@ -54,11 +54,26 @@ def heartbeat_tick(now: float) -> None:
     seen = [peer for peer in peers if peer.address in answers]
     behind = [p.address for p in seen if not _note_answer(mind, p, answers[p.address], before, now)]
     if seen:
-        table.touch([before.own.node_id, *(peer.node_id for peer in seen)])
+        hearing.touch([before.own.node_id, *(peer.node_id for peer in seen)])
     if behind:
         _gossip_with(mind, behind, now)
     settle_with(before, answers, seen)
-    mind.judge(selectors.read().rows, now)
+    _ask_about_silent(mind, peers, now)
+    after = selectors.read()
+    mind.judge(after.rows, now)
+    round_trips = mind.heartbeats.round_trips_seconds
+    heard = {peer.address: round_trips.get(peer.address, 0.0) for peer in seen}
+    views.note([node for node in selectors.read().members if not node.is_self], heard)
+
+
+def _ask_about_silent(mind: Observer, peers: list[NodeInfo], now: float) -> None:
+    """Let others try to reach those that this node does not hear, before it judges them."""
+    silent = [peer for peer in peers if mind.is_silent(peer.node_id, now)]
+    if silent:
+        interval = conf.cluster_config().heartbeat_interval.total_seconds()
+        wait_seconds = min(HEARTBEAT_WAIT_SECONDS_MAX, 0.5 * interval)
+        for node_id in mind.prober.find_vouched(silent, peers, wait_seconds):
+            mind.vouch(node_id, now)
 
 
 def _note_answer(
@@ -69,7 +84,7 @@ def _note_answer(
         logger.warning("%s answers as %s, not as %s", peer.address, answer, peer.node_id)
         return False
     incarnation = answer.get("incarnation", 0)
-    table.saw(peer.node_id, incarnation, before.rows.get(peer.node_id))
+    hearing.saw(peer.node_id, incarnation, before.rows.get(peer.node_id))
     mind.heard(peer.node_id, now)
     return bool(answer.get("agrees")) and incarnation == peer.incarnation
 
@@ -137,7 +152,7 @@ def _take_reply(mind: Observer, address: str, reply: GossipReply, now: float) ->
         selectors.forget()
     if reply.node_id != selectors.snapshot().own.node_id:
         row = selectors.snapshot().rows.get(reply.node_id)
-        table.saw(reply.node_id, reply.incarnation, row)
+        hearing.saw(reply.node_id, reply.incarnation, row)
         mind.heard(reply.node_id, now)
 
 

@@ -1,8 +1,9 @@
 """Paths of the API of replication, with and without a slash at the end."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from replication.api import views
+from replication.api import healing, views
 
 router = SimpleRouter()
 router.trailing_slash = "/?"
@@ -14,4 +15,12 @@ router.register("events", views.EventViewSet, basename="event")
 router.register("comparisons", views.ComparisonViewSet, basename="comparison")
 router.register("evictions", views.EvictionViewSet, basename="eviction")
 router.register("quarantine", views.QuarantineViewSet, basename="quarantine")
-urlpatterns = router.urls
+router.register("cluster/healing/jobs", healing.JobViewSet, basename="healing-job")
+router.register("cluster/healing/damaged", healing.DamagedViewSet, basename="damaged-body")
+urlpatterns = [
+    path("cluster/healing", healing.HealingView.as_view(), name="healing"),
+    path("cluster/healing/", healing.HealingView.as_view(schema=None)),
+    path("cluster/placement", healing.PlacementView.as_view(), name="placement"),
+    path("cluster/placement/", healing.PlacementView.as_view(schema=None)),
+    *router.urls,
+]

@@ -2,6 +2,16 @@
 
 from replication.models.comparison import Comparison, ComparisonState
 from replication.models.config import BucketReplicationConfig
+from replication.models.healing import (
+    DamagedBody,
+    DropMark,
+    HealingCount,
+    HealingItem,
+    HealingJob,
+    ItemKind,
+    JobKind,
+    JobState,
+)
 from replication.models.log import (
     AppliedActor,
     ConflictCount,
@@ -31,10 +41,18 @@ __all__ = [
     "Comparison",
     "ComparisonState",
     "ConflictCount",
+    "DamagedBody",
     "Delivery",
     "DeliveryState",
     "DestinationKind",
     "Eviction",
+    "DropMark",
+    "HealingCount",
+    "HealingItem",
+    "HealingJob",
+    "ItemKind",
+    "JobKind",
+    "JobState",
     "Lane",
     "LaneState",
     "MemberFrontier",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from replication.peer import anti_entropy, keys, uploads, views
+from replication.peer import anti_entropy, holding, keys, uploads, views
 
 urlpatterns = [
     path("events", views.events),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("entries/known", views.entries_known),
     path("registers", views.registers),
     path("blobs/wanted", views.blobs_wanted),
+    path("blobs/held", holding.blobs_held),
     path("blob/<str:sha256>", views.blob),
     path("digest", anti_entropy.digest),
     path("written", anti_entropy.written),

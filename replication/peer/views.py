@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 
 from cluster import selectors as cluster_selectors
 from cluster.peer.auth import signed
-from replication import applier, backfill, bodies, review, selectors, stability
+from replication import applier, backfill, bodies, damage, review, selectors, stability
 from replication.core.envelope import MalformedBatch, decode_batch, encode_results
 from replication.peer.anti_entropy import Outdated, give_or_take_entries
 from replication.transport import MEMBERS_HEADER
@@ -112,6 +112,12 @@ def _give_blob(request: HttpRequest, sha256: str) -> HttpResponseBase:
     size_bytes = len(inline) if inline is not None else 0
     if file is not None:
         size_bytes = file.seek(0, 2)
+    wanted = request.GET.get("size", "")
+    if wanted.isdigit() and int(wanted) != size_bytes:
+        if file is not None:
+            file.close()
+        damage.suspect(sha256, int(wanted), f"it has {size_bytes} bytes instead of {wanted}")
+        return _problem(404, BodyMissing.code, "This node's copy of that body is damaged.")
     match = _RANGE.match(request.headers.get("Range", ""))
     start, end = (int(match[1]), int(match[2])) if match else (0, size_bytes - 1)
     length = max(0, min(end, size_bytes - 1) - start + 1)
@@ -155,7 +161,7 @@ def entries_known(request: HttpRequest) -> HttpResponse:
         return _problem(
             400, "MalformedRequest", "Send {'keys': [[incarnation, key, version, actor, seq]]}."
         )
-    return JsonResponse({"known": review.are_known(keys)})
+    return JsonResponse({"known": review.what_is_known(keys)})
 
 
 @signed(body="hash", scopes=("cluster",))

@@ -28,13 +28,13 @@ def accept_quarantined(row: QuarantinedVersion, *, author: str) -> None:
 
     def change() -> ReplicationEvent:
         stamp, position = rows.take_stamp(shard, clock.now_ms())
+        _settle(row, QuarantineOutcome.ACCEPTED, author)
         bucket = _free_place(row)
         entry = entries.event_entry(event, bucket)
         entry = replace(entry, origin_node=identity.load().node_id)
         stored = storage.write_entry(entry, stamp=stamp, inline=None)
         written = entries.entry_event(stored, bucket, origin_region=settings.RS3GW_REGION)
         outbox.append(written, shard=shard, position=position)
-        _settle(row, QuarantineOutcome.ACCEPTED, author)
         return written
 
     engine.complete(commit.run(change), shard=shard)

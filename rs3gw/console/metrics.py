@@ -14,12 +14,14 @@ from cluster import metrics as cluster_metrics
 from cluster import selectors as cluster
 from replication import attention
 from replication import selectors as replication
+from rs3gw.console import healing_metrics
 from rs3gw.console.selectors import link_facts
 from rs3gw.storage.models import Bucket, ObjectState, ObjectVersion
 from rs3gw.storage.selectors import SERVED_STATES
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 DEFAULT_STRATEGY = "last_write_wins"
+LIVENESS_VALUES = {"alive": 1.0, "suspect": 0.5, "failed": 0.0}
 
 
 class NodeCollector(Collector):
@@ -29,10 +31,12 @@ class NodeCollector(Collector):
         """Return all families, each with the values of now."""
         statuses = replication.lanes_overview()
         yield from _cluster()
+        yield from _peers()
         yield from _replication(replication.summarise(statuses))
         yield from _links(statuses)
         yield from _conflicts()
         yield from _upkeep(statuses)
+        yield from healing_metrics.families()
         yield _gauge(
             "rs3gw_buckets",
             "Buckets that are served.",
@@ -53,6 +57,25 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 
 def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(name, text, value=value)
+
+
+def _peers() -> Iterator[Metric]:
+    heard = GaugeMetricFamily(
+        "rs3gw_cluster_peer_heard",
+        "1 alive, 0.5 suspect, 0 failed.",
+        labels=["node"],
+    )
+    reached = GaugeMetricFamily(
+        "rs3gw_cluster_peer_reached", "1 when the last heartbeat was answered.", labels=["node"]
+    )
+    seconds = GaugeMetricFamily(
+        "rs3gw_cluster_peer_round_trip_seconds", "Time of the last heartbeat.", labels=["node"]
+    )
+    for row in cluster_metrics.peer_views():
+        heard.add_metric([row.node_id], LIVENESS_VALUES[row.liveness])
+        reached.add_metric([row.node_id], float(row.reaches))
+        seconds.add_metric([row.node_id], row.rtt_ms / 1000)
+    yield from (heard, reached, seconds)
 
 
 def _cluster() -> Iterator[Metric]:

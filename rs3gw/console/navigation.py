@@ -43,6 +43,7 @@ _SECTIONS = (
         (
             ("Regions", "admin:replication_replicationregion_changelist", "region"),
             ("Nodes", "admin:cluster_node_changelist", "node"),
+            ("Who sees whom", "admin:cluster_peerview_changelist", "node"),
             ("Leaves", "admin:cluster_leaverun_changelist", "history"),
             ("Removed nodes", "admin:cluster_removednode_changelist", "history"),
             ("Evictions", "admin:replication_eviction_changelist", "node"),
@@ -53,6 +54,8 @@ _SECTIONS = (
         "Storage",
         (
             ("Buckets", "admin:storage_bucket_changelist", "bucket"),
+            ("Healing of bodies", "admin:replication_healingjob_changelist", "lane"),
+            ("Damaged bodies", "admin:replication_damagedbody_changelist", "parked"),
             ("Objects", "admin:storage_objectversion_changelist", "object"),
             ("Accounts and users", "admin:s3_s3user_changelist", "people"),
             ("Access keys", "admin:s3_accesskey_changelist", "key"),

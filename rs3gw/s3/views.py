@@ -59,6 +59,15 @@ def endpoint(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
+def slow_down(request: HttpRequest) -> HttpResponse:
+    """Turn a request away unread: more came than can be answered in time."""
+    s3_request = S3Request.of(request)
+    response = _failure(s3_request, S3Error("SlowDown", "Please reduce your request rate."))
+    response["x-amz-request-id"] = s3_request.request_id
+    response["x-amz-id-2"] = identity.load().node_id
+    return response
+
+
 def _let_scripts_read(request: S3Request, response: HttpResponseBase) -> None:
     """Add what the bucket's rules say to a script of another origin, to errors too."""
     bucket = request.found.get("bucket")

@@ -7,6 +7,7 @@ whole small request.
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from django.core.handlers.base import BaseHandler
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
@@ -15,10 +16,12 @@ from django.urls import set_urlconf
 from django.utils.module_loading import import_string
 
 from rs3gw.common.database import release_connections
-from rs3gw.server.protocol import WsgiApp
+from rs3gw.server.admission import Admission, AdmissionConfig
+from rs3gw.server.protocol import Request, WsgiApp
 
 CONTROL_PREFIXES = ("/admin", "/api", "/metrics", "/healthz", "/static")
 PEER_PREFIX = "/_cluster/"
+WAIT_SECONDS_MAX = 5.0
 View = Callable[..., HttpResponseBase]
 
 
@@ -97,6 +100,34 @@ def s3_port_app() -> WsgiApp:
         return endpoint(environ, start_response)
 
     return app
+
+
+def is_s3_request(request: Request) -> bool:
+    """Return whether a request on the S3 port is S3's; the control plane is never turned away."""
+    path = unquote_to_bytes(request.target.partition(b"?")[0]).decode("latin-1")
+    return not _is_control(path) or any(
+        name.lower() == b"authorization" and value.strip().startswith(b"AWS4-HMAC-SHA256")
+        for name, value in request.headers
+    )
+
+
+def s3_admission(*, running_max: int, waiting_max: int) -> Admission:
+    """Return what limits the S3 requests of this process, and count them."""
+    from rs3gw.s3 import metrics
+
+    admission = Admission(
+        AdmissionConfig(
+            running_max=running_max,
+            waiting_max=waiting_max,
+            wait_seconds=WAIT_SECONDS_MAX,
+            is_limited=is_s3_request,
+            shed_app=LeanHandler("rs3gw.s3.views.slow_down"),
+            on_shed=lambda reason: metrics.SHED.labels(reason).inc(),
+        )
+    )
+    metrics.IN_FLIGHT.set_function(lambda: admission.running_count)
+    metrics.WAITING.set_function(lambda: admission.waiting_count)
+    return admission
 
 
 def cluster_port_app() -> WsgiApp:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from rs3gw.common import clock
+from rs3gw.server.admission import Admission, Door
 from rs3gw.server.channel import RECEIVE_BYTES_MAX, Channel, HandshakeError, NothingYetError
 from rs3gw.server.exchange import Exchange
 from rs3gw.server.file_slice import FileSlice
@@ -29,12 +30,19 @@ class Verdict(enum.Enum):
 
     PARK = enum.auto()
     AGAIN = enum.auto()
+    QUEUE = enum.auto()
     CLOSE = enum.auto()
     CLOSE_GENTLY = enum.auto()
 
 
 class Host:
-    """What a connection asks of its listener while it is served."""
+    """What a connection asks of its listener while it is served.
+
+    Attributes:
+        admission: Which requests may run; None when all may.
+    """
+
+    admission: Admission | None = None
 
     def is_stopping(self) -> bool:
         """Return whether the server is going down."""
@@ -44,14 +52,20 @@ class Host:
         """Return whether other connections wait for a thread."""
         return False
 
+    def leave(self) -> None:
+        """Give the place of a request that has run to the next one."""
+
 
 class Connection:
     """A client's connection while it is open.
 
     Attributes:
-        waits_since: Since when (monotonic seconds) it waits for a request, or for the rest of a
-            request's head.
+        waits_since: Since when (monotonic seconds) it waits for a request, for the rest of a
+            request's head, or for a place.
+        door: What was decided for its request while that waited for a place.
     """
+
+    door: Door | None = None
 
     def __init__(
         self, channel: Channel, peer: tuple[str, int], base: dict[str, Any], limits: ServerLimits
@@ -96,7 +110,7 @@ class Connection:
                 request = self._next_request(host)
                 if isinstance(request, Verdict):
                     return request
-                verdict = self._answer(app, request, host)
+                verdict = self._admit_and_answer(app, request, host)
                 if verdict is not None:
                     return verdict
                 if host.is_contended() and clock.monotonic() > turn_ends:
@@ -149,9 +163,27 @@ class Connection:
             self._parser.feed(data)
         return len(data)
 
-    def _answer(self, app: WsgiApp, request: Request, host: Host) -> Verdict | None:
+    def _admit_and_answer(self, app: WsgiApp, request: Request, host: Host) -> Verdict | None:
+        """Answer one request when it may run, or send it away; None when the next may follow."""
+        admission = host.admission
+        door = Door.FREE if admission is None else admission.ask(self, request)
+        if door is Door.WAIT:
+            return Verdict.QUEUE
+        if door is Door.SHED:
+            assert admission is not None
+            keeps_alive = request.keeps_alive and request.is_complete
+            return self._answer(admission.config.shed_app, request, host, keeps_alive=keeps_alive)
+        try:
+            return self._answer(app, request, host, keeps_alive=request.keeps_alive)
+        finally:
+            if door is Door.IN:
+                host.leave()
+
+    def _answer(
+        self, app: WsgiApp, request: Request, host: Host, *, keeps_alive: bool
+    ) -> Verdict | None:
         """Answer one request; None when the next one may follow."""
-        exchange = Exchange(self, request, keeps_alive=request.keeps_alive)
+        exchange = Exchange(self, request, keeps_alive=keeps_alive)
         keeps_alive = exchange.run(app, self._base, host.is_stopping)
         if not keeps_alive or not self._drain(request):
             is_quiet = request.is_complete and self._parser.failure is None

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rs3gw.common import clock
+from rs3gw.server.admission import Admission, Waiter
 from rs3gw.server.channel import Channel
 from rs3gw.server.connection import Connection, Host, Verdict
 from rs3gw.server.exchange import base_environ
@@ -44,6 +45,7 @@ class ListenerConfig:
 
     Attributes:
         certificate: What the port encrypts with; without one, it does not.
+        admission: Which requests may run at once; without one, all that find a thread.
         on_thread_end: Called in each thread when it ends, to give back what it holds.
     """
 
@@ -54,6 +56,7 @@ class ListenerConfig:
     name: str
     limits: ServerLimits = ServerLimits()
     certificate: Certificate | None = None
+    admission: Admission | None = None
     on_thread_end: Callable[[], None] = _nothing
 
 
@@ -87,10 +90,13 @@ class Listener(Host):
         scheme = "https" if config.certificate else "http"
         self._base = base_environ(scheme, config.host, self.port, _ErrorLog())
         self._new_channel = config.certificate.channel if config.certificate else Channel
+        self.admission = config.admission
         limits = config.limits
         shortest = min(
             limits.idle_timeout_seconds, limits.head_timeout_seconds, limits.closing_seconds * 4
         )
+        if config.admission is not None:
+            shortest = min(shortest, config.admission.config.wait_seconds)
         self._sweep_seconds = min(SWEEP_SECONDS_MAX, max(POLL_SECONDS, shortest / 4))
 
     def start(self) -> None:
@@ -142,6 +148,16 @@ class Listener(Host):
     def is_contended(self) -> bool:
         """Return whether connections wait for a thread."""
         return not self._ready.empty()
+
+    def leave(self) -> None:
+        """Give the place of a request that has run to the one that waited longest."""
+        assert self.admission is not None
+        self._resume(self.admission.leave())
+
+    def _resume(self, waiter: Waiter | None) -> None:
+        if waiter is not None:
+            assert isinstance(waiter, Connection)
+            self._ready.put(waiter)
 
     def open_count(self) -> int:
         """Return how many connections are open."""
@@ -249,6 +265,8 @@ class Listener(Host):
 
     def _sweep(self, selector: selectors.BaseSelector) -> None:
         """Close what has waited for too long."""
+        for waiter in self.admission.take_overdue() if self.admission else []:
+            self._resume(waiter)
         oldest = clock.monotonic() - self._config.limits.closing_seconds
         for connection in [c for c in self._closing if c.waits_since < oldest]:
             self._forget(selector, connection)
@@ -272,7 +290,9 @@ class Listener(Host):
         except Exception:
             logger.exception("a connection failed")
             verdict = Verdict.CLOSE
-        if verdict is Verdict.AGAIN:
+        if verdict is Verdict.QUEUE and self.admission and self.admission.queue(connection):
+            return
+        if verdict in (Verdict.AGAIN, Verdict.QUEUE):
             self._ready.put(connection)
             return
         with self._lock:

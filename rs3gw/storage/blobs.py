@@ -259,6 +259,32 @@ def open_file(sha256: str) -> IO[bytes] | None:
     return None
 
 
+def open_whole(sha256: str, size_bytes: int) -> tuple[IO[bytes] | None, str]:
+    """Open the file of a body that must have this size.
+
+    Returns:
+        The file, and why there is none although something lies there; "" when nothing does.
+    """
+    file = open_file(sha256)
+    if file is None:
+        return None, ""
+    found_bytes = os.fstat(file.fileno()).st_size
+    if found_bytes == size_bytes:
+        return file, ""
+    file.close()
+    return None, f"its file has {found_bytes} bytes instead of {size_bytes}"
+
+
+def stored_bytes(sha256: str) -> int | None:
+    """Return the size of the file of a body, None when this node has none."""
+    for path in (file_path(sha256), trash_path(sha256)):
+        try:
+            return path.stat().st_size
+        except FileNotFoundError:
+            continue
+    return None
+
+
 def has_file(sha256: str) -> bool:
     """Return whether this node has the file of a body."""
     return file_path(sha256).exists() or trash_path(sha256).exists()

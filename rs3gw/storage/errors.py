@@ -105,6 +105,17 @@ class BodyMissing(StorageError):
     default_message = "No reachable node holds the bytes of this object now. Retry later."
 
 
+class BodyLost(BodyMissing):
+    """No node of the region holds the bytes of an object."""
+
+    code = "InternalError"
+    retryable = False
+    default_message = (
+        "No node holds the bytes of this object undamaged. The page of damaged bodies in the "
+        "admin of the node says more."
+    )
+
+
 class NodesMissing(StorageError):
     """What is asked for may lie on nodes that do not answer."""
 

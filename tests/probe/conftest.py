@@ -16,6 +16,7 @@ ORDER = [
     "test_arrival",
     "test_multipart",
     "test_tls",
+    "test_bodies",
     "test_memory",
     "test_faults",
     "test_life",

@@ -127,7 +127,16 @@ def test_a_removed_node_takes_no_writes_until_it_joins_and_brings_what_it_had(re
     other, victim = nodes[0], nodes[2]
     node_id = victim["node_id"]
     region.s3(other).create_bucket(Bucket="removed")
+    wait_until(lambda: _knows_bucket(region, victim, "removed"), 10, "the bucket is known")
+    for node in region.status()["nodes"][:2]:
+        os.kill(node["pids"]["web"], signal.SIGKILL)
+    # Nobody has noticed yet, so the write is taken, stored, and cannot be confirmed.
+    with pytest.raises(ClientError) as caught:
+        region.s3(victim).put_object(Bucket="removed", Key="unsent", Body=b"only here")
+    assert _outcome(caught.value).startswith("indeterminate")
     region.kill(node_id)
+    for node in nodes[:2]:
+        region.restart(node["node_id"])
     wait_until(lambda: region.members_seen(other)[node_id][1] == "failed", 40, "the node is failed")
     region.api(other, "POST", f"/api/cluster/nodes/{node_id}/leave", {})
     region.start_alone(node_id)
@@ -141,8 +150,18 @@ def test_a_removed_node_takes_no_writes_until_it_joins_and_brings_what_it_had(re
     region.manage(node_id, "join")
     region.wait_healthy()
     region.s3(victim).put_object(Bucket="removed", Key="back", Body=b"again")
+    bodies = {"back": b"again", "unsent": b"only here"}
     for node in nodes:
-        wait_for_bodies(region.s3(node), "removed", {"back": b"again"}, 30, node["node_id"])
+        wait_for_bodies(region.s3(node), "removed", bodies, 30, node["node_id"])
+
+
+def _outcome(error):
+    headers = error.response["ResponseMetadata"]["HTTPHeaders"]
+    return headers.get("x-rs3gw-write-outcome", "none")
+
+
+def _knows_bucket(region, node, name):
+    return name in [bucket["Name"] for bucket in region.s3(node).list_buckets()["Buckets"]]
 
 
 def _member_ids(region, node):

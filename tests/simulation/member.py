@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from replication.core.applied import AppliedRanges
 from replication.core.events import EventKind
-from replication.core.review import Brought, Fate, Known, known_by
+from replication.core.review import Answer, Brought, Fate, Known, uncovers
 from replication.core.stability import Limits, Told, cut, exceeded, may_evict, ranges_of
 from rs3gw.common import hlc
 from rs3gw.storage.core.siblings import Sibling, winner
@@ -18,6 +18,7 @@ from tests.simulation.replica import Disk, Dot, LaneRow, Replica
 RETENTION_SECONDS = 1.0
 TOMBSTONE_AGE_SECONDS = 1.0
 HEARD_SECONDS = 2.0
+STAYING = (Fate.KEEP, Fate.SEND)
 LIMITS = Limits(events=14)
 
 
@@ -292,6 +293,14 @@ class Member(Replica):
         sent: set[int] = set()
         for place, values in list(self.disk.keys.items()):
             fates = [(value, self._judge(asked, place, value, values, old)) for value in values]
+            staying = {v.version_id for v, f in fates if f in STAYING and not v.is_tombstone}
+            fates = [
+                (v, f)
+                for v, f in fates
+                if not uncovers(
+                    f, is_tombstone=v.is_tombstone, has_live_rival=v.version_id in staying
+                )
+            ]
             for value, fate in fates:
                 dot = (value.stamp.actor, value.stamp.seq)
                 if fate == Fate.SET_ASIDE:
@@ -303,14 +312,16 @@ class Member(Replica):
             self._remove(place, [v for v, f in fates if f in (Fate.DROP, Fate.SET_ASIDE)])
         self._drop_unsent(old, sent)
 
-    def knows(self, place: tuple[str, str], value: Sibling) -> Known:
+    def knows(self, place: tuple[str, str], value: Sibling) -> Answer:
         """Return what it knows of another node's value."""
         actor, seq = value.stamp.actor, value.stamp.seq
         held = self.disk.keys.get(place, ())
-        return known_by(
+        return Answer(
             has_row=(actor, seq) in {(s.stamp.actor, s.stamp.seq) for s in held},
             has_version=value.version_id in {s.version_id for s in held},
             was_applied=self.disk.applied.get(actor, AppliedRanges()).contains(seq),
+            will_send=actor == self.actor and seq not in self.disk.gone and not self.disk.notice,
+            refuses=actor in {self.disk.view[name].actor for name in self.disk.evicted},
         )
 
     def _judge(self, asked, place, value, values, old: int) -> Fate:
@@ -322,14 +333,12 @@ class Member(Replica):
             for name in others
         )
         same = [s for s in values if s.version_id == value.version_id]
-        known = Known()
-        for other in asked:
-            known = known.along_with(other.knows(place, value))
-        is_shared = actor in {record.actor for record in self.disk.view.values()}
+        answers = [other.knows(place, value) for other in asked]
+        known = Known(answers[0], tuple(answers[1:]))
         brought = Brought(
             is_own=is_own,
             is_old=seq <= old,
-            is_shared=seq <= shared if is_own else is_shared,
+            is_shared=is_own and seq <= shared,
             is_winner=winner(same) is value,
             is_named=value.version_id != "null",
             is_tombstone=value.is_tombstone,

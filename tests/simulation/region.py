@@ -118,9 +118,11 @@ class Region(World):
             )
             return
         del self.copying[name]
-        reached = [other for other in node.members() if self._reaches(name, other)]
+        reached = [
+            other for other in node.members() if other != source and self._reaches(name, other)
+        ]
         asked = [self.nodes[other] for other in reached if self.nodes[other].is_at_work()]
-        node.finish_copy(asked, frontiers, self.wall(name))
+        node.finish_copy([from_node, *asked], frontiers, self.wall(name))
         self.trace(f"{name} has joined, {len(node.disk.quarantine)} in quarantine")
         self.count("joined")
 

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from replication import services
-from replication.bodies import holder_ids
+from replication.placement import holder_ids
 from rs3gw.common import clock
 from rs3gw.s3 import bucket_config
 from rs3gw.s3.api import serializers

@@ -24,6 +24,7 @@ class Peer:
         self.hang = None
         self.refusal = None
         self.received = []
+        self.reaches = set()
 
     @property
     def own(self):
@@ -57,6 +58,9 @@ class Peer:
             "agrees": agrees,
             "digest": self.table.digest(),
         }
+
+    def _on_probe(self, data):
+        return {"heard": [name for name in data["nodes"] if name in self.reaches]}
 
     def knows(self, node_id):
         """Return what this peer knows of a node: its state, or None."""

@@ -99,14 +99,11 @@ def test_a_node_that_is_told_of_its_removal_takes_itself_out(seeded, ticker, sta
     assert two.received == []
 
 
-def test_a_refusal_by_a_peer_is_enough_to_learn_of_it(seeded, ticker):
-    (two,) = seeded("node-2")
-    two.refusal = (421, _refusal(_removal()))
+def test_a_removal_that_gossip_brings_takes_the_node_out_too(seeded):
+    seeded("node-2")
 
-    ticker.run(1)
-
-    assert selectors.read().own_removal is None, "the pretended transport sends no signal"
     fencing.consume("node-2", [_removal().to_json()])
+
     assert table.own_row().state == Lifecycle.LEFT
 
 
@@ -181,34 +178,37 @@ def test_a_node_that_is_behind_itself_begins_again_and_stays_counted(seeded, tic
     hooks.on_renewing.append(
         lambda: identity.write(identity.Identity(node_id="node-1", actor=old.actor + 256))
     )
-    sizes = []
-    hooks.on_joining.append(lambda _: sizes.append(selectors.read().quorum_size))
 
     services.start()
     ticker.run(3)
 
-    assert sizes == [2]
+    said = [data["record"] for name, data in two.received if name == "join"]
+    assert said[-1]["metadata"] == {"rs3gw.counted": "yes"}
+    assert said[-1]["is_member"] is False
     reasons = [step.reason for step in NodeTransition.objects.all()[:6]]
     assert "an old copy of its data was put back" in reasons
     facts = two.table.get("node-1").facts
     assert (facts.lifecycle, facts.is_member, facts.metadata) == (Lifecycle.ACTIVE, True, {})
 
 
-def test_a_member_with_a_new_disk_stays_in_the_count_and_confirms_nothing(seeded, ticker):
-    two, _ = seeded("node-2", "node-3")
+@pytest.mark.parametrize(("metadata", "size"), [({"rs3gw.counted": "yes"}, 3), ({}, 2)])
+def test_a_member_with_a_new_disk_stays_in_the_count_and_confirms_nothing(seeded, metadata, size):
+    seeded("node-3")
+    table.absorb([record("node-2", 1, is_member=True, actor=512)])
+    assert selectors.read().quorum_size == 3
     again = record(
         "node-2",
-        two.own.incarnation + 5,
+        6,
         lifecycle=Lifecycle.JOINING,
         is_member=False,
         actor=768,
-        metadata={"rs3gw.counted": "yes"},
+        metadata=metadata,
     )
 
     services.receive_join("node-2", {"record": again.to_json()})
 
     now = selectors.read()
-    assert now.quorum_size == 3
+    assert now.quorum_size == size
     assert "node-2" not in [node.node_id for node in now.registered]
 
 
@@ -248,3 +248,14 @@ def test_a_peer_that_stops_is_counted_and_not_relied_on(seeded):
     now = selectors.read()
     assert now.quorum_size == 3
     assert [node.node_id for node in now.routable] == ["node-1", "node-3"]
+
+
+def test_an_old_copy_that_is_noticed_while_starting_is_in_the_history_too(seeded, hooks):
+    seeded("node-2")
+    services.start()
+
+    services.begin_again()
+
+    step = NodeTransition.objects.first()
+    assert (step.old, step.new) == ("starting", "starting")
+    assert step.reason == "an old copy of its data was put back"

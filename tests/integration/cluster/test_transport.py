@@ -6,10 +6,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from cluster import conf, transport
+from cluster import conf, signals, transport
 from cluster.transport import PeerClient, PeerRefused, PeerUnreachable
-from rs3gw.common import clock
-from rs3gw.common.signing import HEADERS, UNSIGNED_BODY, verify
+from rs3gw.common import clock, identity
+from rs3gw.common.signing import HEADER_ACTOR, HEADERS, UNSIGNED_BODY, verify
 from tests.servers import free_port
 
 
@@ -223,3 +223,45 @@ def test_a_stream_that_is_not_read_to_its_end_costs_its_connection(client, serve
 def test_a_stream_of_an_error_is_a_refusal(client):
     with pytest.raises(PeerRefused), client.open_stream("/teapot"):
         pytest.fail("there is nothing to read")
+
+
+def test_a_request_proves_the_writer_id_and_the_epoch(server, client, settings):
+    conf.epoch.known = 7
+    try:
+        client.request("GET", "/echo")
+    finally:
+        conf.epoch.known = 0
+
+    _, path, headers, _ = server.seen[0]
+    proven = verify(
+        method="GET",
+        target=path,
+        headers=headers,
+        secret=settings.RS3GW_CLUSTER_SECRET,
+        now=clock.now(),
+    )
+    assert (proven.actor, proven.epoch) == (identity.load().actor, 7)
+
+
+def test_another_region_is_not_told_the_writer_id(server):
+    address = f"127.0.0.1:{server.server_port}"
+    PeerClient(address, scope="pair:us-east-1", secret="s" * 40).request("GET", "/echo")
+
+    _, _, headers, _ = server.seen[0]
+    assert HEADER_ACTOR not in headers
+
+
+@pytest.mark.parametrize("scope", [None, "pair:us-east-1"])
+def test_a_refusal_as_removed_is_passed_on_when_a_member_says_it(server, scope):
+    server.answers = lambda path, body: (421, b'{"code": "removed"}', None)
+    heard = []
+    signals.refused_as_removed.connect(receiver := lambda body, **_: heard.append(body))
+
+    client = PeerClient(f"127.0.0.1:{server.server_port}", scope=scope, secret="s" * 40)
+    with pytest.raises(PeerRefused):
+        client.request("GET", "/echo")
+    with pytest.raises(PeerRefused), client.open_stream("/echo"):
+        pass
+
+    signals.refused_as_removed.disconnect(receiver)
+    assert heard == ([] if scope else [b'{"code": "removed"}'] * 2)

@@ -157,6 +157,7 @@ class Servers:
     def start(self, app, *, threads=4, host="127.0.0.1", certificate=None, **options):
         """Serve an application; return its listener. Other options are limits."""
         on_thread_end = options.pop("on_thread_end", lambda: None)
+        admission = options.pop("admission", None)
         config = ListenerConfig(
             host=host,
             port=0,
@@ -165,6 +166,7 @@ class Servers:
             name="test",
             limits=ServerLimits(**options),
             certificate=certificate,
+            admission=admission,
             on_thread_end=on_thread_end,
         )
         server = HttpServer([config])

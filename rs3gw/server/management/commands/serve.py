@@ -11,7 +11,7 @@ from django.db import connections
 from rs3gw.common.errors import Rs3gwError
 from rs3gw.common.stopping import StopSignals
 from rs3gw.server import first_start
-from rs3gw.server.app import cluster_port_app, s3_port_app
+from rs3gw.server.app import cluster_port_app, s3_admission, s3_port_app
 from rs3gw.server.http import HttpServer, ListenerConfig
 from rs3gw.server.protocol import ServerLimits
 from rs3gw.server.retirement import retire
@@ -83,6 +83,10 @@ def _listeners(certificate: Certificate | None) -> list[ListenerConfig]:
             name="s3",
             limits=limits,
             certificate=certificate,
+            admission=s3_admission(
+                running_max=settings.RS3GW_REQUESTS_MAX,
+                waiting_max=settings.RS3GW_REQUESTS_QUEUE_MAX,
+            ),
             on_thread_end=connections.close_all,
         )
     ]
