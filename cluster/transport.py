@@ -20,11 +20,21 @@ from django.conf import settings
 
 from cluster import conf
 from cluster.core.node import NodeInfo
+from cluster.errors import PeerError, PeerRefused, PeerUnreachable
 from cluster.signals import refused_as_removed
 from rs3gw.common import clock, identity
-from rs3gw.common.errors import Rs3gwError
 from rs3gw.common.signing import UNSIGNED_BODY, PeerRequest, body_sha256, sign
 
+__all__ = [
+    "PeerClient",
+    "PeerError",
+    "PeerRefused",
+    "PeerResponse",
+    "PeerStream",
+    "PeerUnreachable",
+    "client",
+    "pool",
+]
 REQUEST_TIMEOUT_SECONDS = 5.0
 STREAM_TIMEOUT_SECONDS = 30.0
 RESPONSE_BYTES_MAX = 64 * 2**20
@@ -34,39 +44,6 @@ IDLE_CONNECTIONS_MAX = 8
 IDLE_SECONDS_MAX = 20.0
 NONCE_BYTES = 12
 _STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
-
-
-class PeerError(Rs3gwError):
-    """A peer did not do what it was asked."""
-
-    code = "PeerError"
-    retryable = True
-    default_message = "The other node did not answer as it should."
-
-
-class PeerUnreachable(PeerError):
-    """A peer did not answer, or stopped in the middle of its answer."""
-
-    code = "PeerUnreachable"
-    default_message = "The other node does not answer."
-
-
-class PeerRefused(PeerError):
-    """A peer answered with an error.
-
-    Attributes:
-        status: HTTP status.
-        body: First bytes of the answer's body.
-    """
-
-    code = "PeerRefused"
-
-    def __init__(self, address: str, status: int, body: bytes) -> None:
-        self.status = status
-        self.body = body
-        self.retryable = status >= 500 or status == 429
-        said = body[:300].decode(errors="replace")
-        super().__init__(f"{address} answered {status}: {said}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,13 +340,15 @@ class PeerClient:
 
     def _judged(self, response: PeerResponse) -> PeerResponse:
         if response.status >= 400:
-            raise self._refused(response.status, response.body)
+            after = response.headers.get("Retry-After", "")
+            raise self._refused(response.status, response.body, after)
         return response
 
-    def _refused(self, status: int, body: bytes) -> PeerRefused:
+    def _refused(self, status: int, body: bytes, after: str = "") -> PeerRefused:
         if status == HTTPStatus.MISDIRECTED_REQUEST and self._scope == conf.cluster_id():
             refused_as_removed.send_robust(sender=PeerClient, body=body)
-        return PeerRefused(self.address, status, body)
+        seconds = float(after) if after.isdecimal() else 0.0
+        return PeerRefused(self.address, status, body, retry_after_seconds=seconds)
 
 
 def client(node: NodeInfo) -> PeerClient:

@@ -1,11 +1,16 @@
 """What needs a person: parked deliveries, and lanes as an operator addresses them."""
 
 from replication import stability
+from replication.core.circuit_breaker import FATAL
 from replication.models import (
     BucketReplicationConfig,
+    Comparison,
+    ComparisonState,
     Delivery,
     DeliveryState,
     Lane,
+    LinkState,
+    PeerLink,
     QuarantinedVersion,
     QuarantineOutcome,
     ReplicationRegion,
@@ -36,6 +41,15 @@ def quarantined() -> int:
     return QuarantinedVersion.objects.filter(outcome=QuarantineOutcome.OPEN).count()
 
 
+def differs_from() -> str:
+    """Return the node from which this one was last found to differ unrepaired, "" for none."""
+    last = Comparison.objects.filter(state=ComparisonState.DONE, bucket="").first()
+    if last is None or last.is_equal:
+        return ""
+    is_repaired = last.is_control_equal and last.keys_repaired == last.keys_differing
+    return "" if is_repaired else last.peer
+
+
 def forgetting_held() -> str:
     """Return why deletes are not forgotten now, in words; "" when nothing stands against it."""
     return stability.current().held
@@ -54,3 +68,19 @@ def region_names() -> list[str]:
 def rule_count() -> int:
     """Return how many rules there are."""
     return BucketReplicationConfig.objects.count()
+
+
+def blocked_links() -> dict[tuple[str, str], str]:
+    """Return why nothing is sent to destinations that somebody must do something about.
+
+    The keys are kind and name. One that merely does not answer is not among them.
+    """
+    fatal = [cause.value for cause in FATAL]
+    found = PeerLink.objects.filter(cause__in=fatal).exclude(state=LinkState.CLOSED)
+    return {(row.kind, row.destination): row.reason for row in found}
+
+
+def breaker_states() -> dict[tuple[str, str, str], str]:
+    """Return the state of each link, by kind, destination and traffic."""
+    found = PeerLink.objects.values_list("kind", "destination", "traffic", "state")
+    return {(kind, name, traffic): state for kind, name, traffic, state in found}

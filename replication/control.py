@@ -2,7 +2,7 @@
 
 from django.db.models import F
 
-from replication import lanes, registers
+from replication import lanes, links, registers
 from replication.models import BucketReplicationConfig, Lane, ReplicationRegion
 from rs3gw.common import secretbox
 from rs3gw.storage.models import Bucket
@@ -54,6 +54,7 @@ def apply_region(name: str, value: registers.Value) -> None:
             "is_enabled": bool(value.get("is_enabled", True)),
         },
     )
+    links.hurry(links.of_region(name))
 
 
 def apply_rule(name: str, value: registers.Value) -> None:
@@ -78,6 +79,7 @@ def apply_rule(name: str, value: registers.Value) -> None:
     )
     if value.get("is_enabled", True):
         lanes.restart_region_lanes(region.name)
+        links.hurry(links.of_region(region.name))
 
 
 def pairing_secret(region_name: str) -> str:

@@ -18,14 +18,26 @@ from cluster import selectors as cluster_selectors
 from cluster import transport as cluster_transport
 from cluster.core.config import ReplicationMode
 from cluster.services import LeaveProgress
-from replication import control, entries, lanes, outbox, stability, transport, travel
+from replication import (
+    control,
+    entries,
+    lanes,
+    links,
+    outbox,
+    pacing,
+    stability,
+    transport,
+    travel,
+)
 from replication.core import lanes as core
 from replication.core.bandwidth import BandwidthTracker
+from replication.core.circuit_breaker import Outcome, Permission
 from replication.core.envelope import ItemResult
 from replication.core.events import ReplicationEvent
 from replication.core.filters import ReplicationFilter
 from replication.engine import default_mode
 from replication.errors import ControlError
+from replication.link_rows import LinkKey
 from replication.models import (
     BucketReplicationConfig,
     Delivery,
@@ -117,15 +129,25 @@ def _drain_held(lane: Lane, deadline: float) -> tuple[int, bool]:
     route = _route(lane)
     if route is None:
         return 0, False
+    key = links.of_lane(lane)
+    permission = links.permission(key)
+    if permission is Permission.WAIT:
+        lanes.update_held(lane, next_attempt_at=links.next_try_at(key))
+        return 0, False
+    deadline = clock.monotonic() + DRAIN_SECONDS_MAX
     delivered = 0
     try:
         client = transport.reachable_client(route.destination)
+        if permission is Permission.PROBE:
+            pacing.begin_trial(key)
+            client.request("GET", links.PING_PATH, timeout_seconds=links.PING_SECONDS)
         _skip_confirmed(lane, client)
         tracker = BandwidthTracker()
         while clock.monotonic() < deadline and not stopping.is_stopping():
             count, is_done = _send_one_batch(lane, route, client, tracker)
             delivered += count
             if is_done:
+                _note_success(key)
                 return delivered, True
     except cluster_transport.PeerError as error:
         _back_off(lane, error)
@@ -197,16 +219,20 @@ def _send_one_batch(
     client: cluster_transport.PeerClient,
     tracker: BandwidthTracker,
 ) -> tuple[int, bool]:
-    retries = _due_retries(lane)
-    read = outbox.read_after(lane.shard, lane.cursor, BATCH_EVENTS_MAX)
-    fresh = _limit(_old_enough(read, route.head_start_seconds))
+    window = pacing.window(links.of_lane(lane))
+    events_max = window.of(BATCH_EVENTS_MAX)
+    retries = _due_retries(lane, max(1, events_max // 5))
+    read = outbox.read_after(lane.shard, lane.cursor, events_max)
+    fresh = _limit(_old_enough(read, route.head_start_seconds), window.of(BATCH_BODY_BYTES_MAX))
     if not fresh and not retries:
         return 0, True
     chosen = [*(entry for _, entry in retries), *filter(route.selects, fresh)]
     sent_bytes = 0
     results: list[ItemResult] = []
     if chosen:
+        started = clock.monotonic()
         sent_bytes, results = _send(client, chosen, route.destination)
+        _note_success(links.of_lane(lane), clock.monotonic() - started)
     end = fresh[-1].position if fresh else lane.cursor
     settlement = core.settle(
         [core.Sent(entry.position, entry.event.actor, entry.event.seq) for entry in chosen],
@@ -222,7 +248,7 @@ def _send_one_batch(
     lag_seconds = _lag_of(chosen)
     _save(lane, settlement.cursor, len(settlement.acked), sent_bytes, tracker, lag_seconds)
     lane.cursor = settlement.cursor
-    is_done = len(read) < BATCH_EVENTS_MAX and len(fresh) == len(read)
+    is_done = len(read) < events_max and len(fresh) == len(read)
     return len(settlement.acked), is_done or not fresh
 
 
@@ -243,12 +269,12 @@ def _old_enough(read: Sequence[LogEntry], head_start_seconds: float) -> list[Log
     return fresh
 
 
-def _limit(read: Sequence[LogEntry]) -> Sequence[LogEntry]:
+def _limit(read: Sequence[LogEntry], body_bytes_max: int) -> Sequence[LogEntry]:
     """Cut a batch where its inline bodies, or one large body, fill a request."""
     count = core.plan_batch(
         [entry.event.body_size_bytes for entry in read],
         inline_max_bytes=settings.RS3GW_INLINE_BODY_MAX_BYTES,
-        total_max_bytes=BATCH_BODY_BYTES_MAX,
+        total_max_bytes=body_bytes_max,
     )
     return read[:count]
 
@@ -289,10 +315,10 @@ def _ready_to_travel(
     return ready, refused
 
 
-def _due_retries(lane: Lane) -> list[tuple[Delivery, LogEntry]]:
+def _due_retries(lane: Lane, count_max: int) -> list[tuple[Delivery, LogEntry]]:
     due = Delivery.objects.filter(
         lane=lane, state=DeliveryState.RETRY, next_attempt_at__lte=clock.utcnow()
-    ).order_by("next_attempt_at")[: BATCH_EVENTS_MAX // 5]
+    ).order_by("next_attempt_at")[:count_max]
     by_event = {delivery.event_id: delivery for delivery in due}
     found = outbox.read_rows(list(by_event))
     return [(by_event[entry.row_id], entry) for entry in found]
@@ -365,18 +391,34 @@ def _save(
         fields["rate_bytes_per_second"] = rate
         fields["peak_bytes_per_second"] = max(lane.peak_bytes_per_second, tracker.peak_rate())
     if not lanes.update_held(lane, **fields):
-        raise cluster_transport.PeerUnreachable("The lane's lease was lost to another worker.")
+        raise links.LeftAlone("The lane's lease was lost to another worker.")
     lane.cursor = cursor
 
 
+def _note_success(key: LinkKey, took_seconds: float = 0.0) -> None:
+    pacing.took(key, took_seconds)
+    if links.record(key, Outcome.OK):
+        pacing.came_back(key)
+        lanes.wake_lanes(key.destination, kind=key.kind)
+
+
 def _back_off(lane: Lane, error: cluster_transport.PeerError) -> None:
-    wait_seconds = core.lane_back_off(lane.attempts + 1, random.Random())
+    """Rest after a failure: until the link may be tried, or as long as a busy peer asks for."""
+    key, outcome = links.of_lane(lane), links.outcome_of(error)
+    links.record(key, outcome, error.message)
+    if isinstance(error, cluster_transport.PeerRefused) and outcome is Outcome.BUSY:
+        pacing.was_busy(key)
+        wait_seconds = core.busy_rest(error.retry_after_seconds, random.Random())
+        attempts, said = lane.attempts, lane.last_error
+    else:
+        wait_seconds = core.lane_back_off(lane.attempts + 1, random.Random())
+        attempts, said = lane.attempts + 1, error.message
     now = clock.utcnow()
     lanes.update_held(
         lane,
-        attempts=lane.attempts + 1,
-        next_attempt_at=now + timedelta(seconds=wait_seconds),
-        last_error=error.message,
-        last_error_at=now,
+        attempts=attempts,
+        next_attempt_at=max(now + timedelta(seconds=wait_seconds), links.next_try_at(key)),
+        last_error=said,
+        last_error_at=now if attempts > lane.attempts else lane.last_error_at,
     )
-    logger.info("lane to %s backs off %.1f s: %s", lane.destination, wait_seconds, error.message)
+    logger.info("lane to %s rests %.1f s: %s", lane.destination, wait_seconds, error.message)

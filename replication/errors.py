@@ -46,6 +46,17 @@ class BucketStillFilling(Rs3gwError):
     )
 
 
+class BacklogTooLong(Rs3gwError):
+    """The bucket's backpressure refuses writes until other nodes have caught up."""
+
+    code = "SlowDown"
+    retryable = True
+    default_message = (
+        "Other nodes lack too much of what was written here, and this bucket refuses writes "
+        "until they have caught up. Nothing was stored. Retry later."
+    )
+
+
 class WriteIndeterminate(Rs3gwError):
     """The change is stored here and travels on, but too few nodes confirmed it in time.
 

@@ -212,8 +212,8 @@ def unfinished_member_lanes() -> dict[Lane, int]:
     return {lane: left for lane, left in found.items() if left}
 
 
-def wake_lanes(node_id: str) -> None:
-    """Let the lanes to a member that has come back try at once."""
-    Lane.objects.filter(destination_kind=DestinationKind.MEMBER, destination=node_id).update(
+def wake_lanes(name: str, *, kind: str = DestinationKind.MEMBER) -> None:
+    """Let the lanes to a member or region that has come back try at once."""
+    Lane.objects.filter(destination_kind=kind, destination=name).update(
         next_attempt_at=None, attempts=0
     )

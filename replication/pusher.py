@@ -19,8 +19,9 @@ from django.db import connection
 from cluster import selectors as cluster_selectors
 from cluster import transport as cluster_transport
 from cluster.core.health import majority
-from replication import entries, transport
+from replication import entries, links, transport
 from replication.bodies import is_inline
+from replication.core.circuit_breaker import Outcome
 from replication.core.events import ReplicationEvent
 from replication.core.quorum import AckTracker
 from rs3gw.common import clock
@@ -137,7 +138,7 @@ class PeerPusher:
 
     def is_cooling(self) -> bool:
         """Return whether the member failed a moment ago and is left alone."""
-        return clock.monotonic() < self._cool_until
+        return clock.monotonic() < self._cool_until or links.is_shut(self.node_id)
 
     def forgive(self) -> None:
         """Forget the last failure: the member said that it is back."""
@@ -191,16 +192,21 @@ class PeerPusher:
         except Exception as error:
             if not isinstance(error, cluster_transport.PeerError):
                 logger.exception("a push to %s failed", self.node_id)
-            self._cool_until = clock.monotonic() + COOL_DOWN_SECONDS
+            outcome = links.outcome_of(error)
+            if outcome is not Outcome.BUSY:
+                self._cool_until = clock.monotonic() + COOL_DOWN_SECONDS
             for write in batch:
                 write.fail(self.node_id)
+            links.record(links.of_member(self.node_id), outcome, str(error))
+        else:
+            links.record(links.of_member(self.node_id), Outcome.OK)
 
     def _send(self, batch: list[PendingWrite]) -> None:
         if self.is_cooling():
-            raise cluster_transport.PeerUnreachable(f"{self.node_id} failed a moment ago.")
+            raise links.LeftAlone(f"{self.node_id} failed a moment ago.")
         node = cluster_selectors.member(self.node_id)
         if node is None:
-            raise cluster_transport.PeerUnreachable(f"{self.node_id} is no member any more.")
+            raise links.LeftAlone(f"{self.node_id} is no member any more.")
         client = cluster_transport.client(node)
         inline = {w.event.body_sha256: w.inline for w in batch if w.inline is not None}
         events = [write.event for write in batch]

@@ -5,7 +5,17 @@ from cluster import services as cluster_services
 from cluster.core.node import NodeState
 from cluster.peer.auth import register_scope_secret
 from cluster.signals import node_state_changed
-from replication import backfill, control, drain, eviction, lanes, renewal, review, selectors
+from replication import (
+    backfill,
+    control,
+    drain,
+    eviction,
+    lanes,
+    links,
+    renewal,
+    review,
+    selectors,
+)
 from replication.healing import leaving
 from replication.peer.views import PAIR_PREFIX
 from replication.pusher import pusher
@@ -27,8 +37,11 @@ def _on_node_state_changed(*, node_id: str = "", new: str = "", **_: object) -> 
     eviction.note_removal(node_id)
     lanes.ensure_lanes()
     if new == NodeState.ACTIVE:
+        links.is_back(node_id)
         lanes.wake_lanes(node_id)
         pusher.peer(node_id).forgive()
+    elif new == NodeState.FAILED:
+        links.given_up(node_id)
 
 
 def _produce_frontiers() -> dict[str, int]:
@@ -41,6 +54,7 @@ def _consume_frontiers(node_id: str, section: object) -> None:
     One that has applied more of this node's writing than this node holds shows that an old copy
     of its data was put back while nobody could be asked.
     """
+    links.heard_of(node_id)
     node = cluster_selectors.member(node_id)
     # Its own writers are among them: word of a disk that it has no more says nothing.
     if not isinstance(section, dict) or node is None or str(node.actor) not in section:

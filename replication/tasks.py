@@ -8,7 +8,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from replication import dispatch, drain, eviction, forgetting, lanes, trimming, uploads
+from replication import dispatch, drain, eviction, forgetting, lanes, links, trimming, uploads
 from replication.anti_entropy import gaps, runs
 from replication.healing import rounds
 from replication.services import uploads as upload_services
@@ -39,6 +39,7 @@ def sweep(**_: object) -> None:
     """Find lanes that have something to send and that no doorbell rang for."""
     lanes.free_abandoned_lanes()
     lanes.ensure_lanes()
+    links.ensure()
     for lane_id in lanes.due_lane_ids():
         drain_lane.apply_async(
             kwargs={"lane_id": lane_id}, expires=settings.RS3GW_SWEEP_INTERVAL_SECONDS * 5

@@ -60,12 +60,8 @@ RS3GW_PUBLIC_URL = envstr("RS3GW_PUBLIC_URL", pattern=r"https?://\S+")
 RS3GW_DRAIN_SECONDS = envduration("RS3GW_DRAIN_SECONDS", 3, minimum=0, maximum=300)
 RS3GW_HTTP_THREADS = envint("RS3GW_HTTP_THREADS", 32, minimum=2, maximum=512)
 RS3GW_PEER_THREADS = envint("RS3GW_PEER_THREADS", 16, minimum=2, maximum=512)
-RS3GW_REQUESTS_MAX = envint(
-    "RS3GW_REQUESTS_MAX",
-    RS3GW_HTTP_THREADS - max(1, RS3GW_HTTP_THREADS // 8),
-    minimum=1,
-    maximum=511,
-)
+_most_threads = RS3GW_HTTP_THREADS - max(1, RS3GW_HTTP_THREADS // 8)
+RS3GW_REQUESTS_MAX = envint("RS3GW_REQUESTS_MAX", _most_threads, minimum=1, maximum=511)
 if RS3GW_REQUESTS_MAX >= RS3GW_HTTP_THREADS:
     raise SettingError(
         "RS3GW_REQUESTS_MAX",
@@ -157,6 +153,35 @@ RS3GW_REGION_OUTBOX_MAX_BYTES = envsize(
 RS3GW_REGION_OUTBOX_MAX_AGE_SECONDS = envduration(
     "RS3GW_REGION_OUTBOX_MAX_AGE_SECONDS", 0, minimum=0, maximum=10 * 365 * 86_400
 )
+RS3GW_BREAKER_FAILURES = envint("RS3GW_BREAKER_FAILURES", 5, minimum=1, maximum=100)
+RS3GW_BREAKER_OPEN_SECONDS = envduration("RS3GW_BREAKER_OPEN", 5, minimum=0.1, maximum=300)
+RS3GW_BREAKER_OPEN_MAX_SECONDS = envduration("RS3GW_BREAKER_OPEN_MAX", 300, minimum=1, maximum=3600)
+RS3GW_RECOVERY_INTERVAL_SECONDS = envduration("RS3GW_RECOVERY_INTERVAL", 2, minimum=0, maximum=300)
+RS3GW_APPLY_QUEUE_MAX = envint(
+    "RS3GW_APPLY_QUEUE_MAX", max(1, RS3GW_PEER_THREADS * 3 // 4), minimum=1, maximum=512
+)
+RS3GW_BACKPRESSURE_POLICY = envchoice(
+    "RS3GW_BACKPRESSURE_POLICY", "none", {"none", "delay", "reject"}
+)
+RS3GW_BACKPRESSURE_SOFT_AGE_SECONDS = envduration(
+    "RS3GW_BACKPRESSURE_SOFT_AGE", 60, minimum=0.1, maximum=365 * 86_400
+)
+RS3GW_BACKPRESSURE_HARD_AGE_SECONDS = envduration(
+    "RS3GW_BACKPRESSURE_HARD_AGE", 600, minimum=0.1, maximum=365 * 86_400
+)
+RS3GW_BACKPRESSURE_SOFT_EVENTS = envint(
+    "RS3GW_BACKPRESSURE_SOFT_EVENTS", 10_000, minimum=1, maximum=10**12
+)
+RS3GW_BACKPRESSURE_HARD_EVENTS = envint(
+    "RS3GW_BACKPRESSURE_HARD_EVENTS", 100_000, minimum=1, maximum=10**12
+)
+for _soft, _hard, _name in (
+    (RS3GW_BACKPRESSURE_SOFT_AGE_SECONDS, RS3GW_BACKPRESSURE_HARD_AGE_SECONDS, "AGE"),
+    (RS3GW_BACKPRESSURE_SOFT_EVENTS, RS3GW_BACKPRESSURE_HARD_EVENTS, "EVENTS"),
+):
+    if _soft > _hard:
+        _why = f"it must not be more than RS3GW_BACKPRESSURE_HARD_{_name}, which is {_hard:g}"
+        raise SettingError(f"RS3GW_BACKPRESSURE_SOFT_{_name}", f"{_soft:g}", _why)
 RS3GW_CLOCK_SKEW_MAX_SECONDS = envduration("RS3GW_CLOCK_SKEW_MAX", 30, minimum=1, maximum=86_400)
 
 # --- bodies: placement, rebuilding, scrub ---------------------------------------------------

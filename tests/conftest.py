@@ -15,11 +15,19 @@ def _fresh_node(request):
         return
     from cluster import conf, selectors
     from cluster.services import observer
+    from replication import backlog, links, pacing
     from rs3gw.common import identity
     from rs3gw.s3 import bucket_config
     from rs3gw.storage import services
 
-    for forget in (conf.forget, selectors.forget, observer.forget):
+    for forget in (
+        conf.forget,
+        selectors.forget,
+        observer.forget,
+        links.forget,
+        pacing.forget,
+        backlog.forget,
+    ):
         forget()
     services.shard_count.cache_clear()
     identity.load.cache_clear()

@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from replication import services
+from replication.admin.backpressure import BackpressureAdmin, BackpressureForm
 from replication.core.consistency import DEGRADE_SECONDS_MAX
 from replication.errors import WriteIndeterminate
 from replication.models import BucketReplicationConfig
@@ -131,8 +132,10 @@ class ServedFilter(admin.SimpleListFilter):
 
 
 @admin.register(Bucket)
-class BucketAdmin(ServiceModelAdmin):
+class BucketAdmin(BackpressureAdmin, ServiceModelAdmin):
     form = BucketForm
+    action_form = BackpressureForm
+    actions = ["set_backpressure"]
     list_display = ["name", "status", "owner", "region", "created_at", "contents"]
     list_filter = [ServedFilter]
     search_fields = ["name", "owner"]
@@ -148,6 +151,7 @@ class BucketAdmin(ServiceModelAdmin):
         "rules",
         "policy",
         "tagging",
+        "backpressure",
     ]
 
     @admin.display(description="State", ordering="state")

@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from replication.api import healing, views
+from replication.api import healing, links, views
 
 router = SimpleRouter()
 router.trailing_slash = "/?"
@@ -22,5 +22,7 @@ urlpatterns = [
     path("cluster/healing/", healing.HealingView.as_view(schema=None)),
     path("cluster/placement", healing.PlacementView.as_view(), name="placement"),
     path("cluster/placement/", healing.PlacementView.as_view(schema=None)),
+    path("cluster/links", links.LinksView.as_view(), name="cluster-links"),
+    path("cluster/links/", links.LinksView.as_view(schema=None)),
     *router.urls,
 ]

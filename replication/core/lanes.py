@@ -12,7 +12,9 @@ from replication.core.envelope import ItemResult
 from replication.core.retry import ATTEMPTS_MAX, back_off_seconds
 
 DELIVERED_CODES = frozenset({"applied", "duplicate", "superseded", "stale_bucket"})
-LANE_BACK_OFF_CAP_SECONDS = 10.0
+LANE_BACK_OFF_CAP_SECONDS = 2.0
+BUSY_SECONDS_MIN = 0.2
+BUSY_SECONDS_MAX = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +122,14 @@ def settle(
 
 
 def lane_back_off(attempt: int, rng: random.Random) -> float:
-    """Return the seconds a lane rests after its destination failed `attempt` times in a row."""
+    """Return the seconds a lane rests after its destination failed `attempt` times in a row.
+
+    They are few: when failures go on, the link's breaker opens and says how long.
+    """
     return back_off_seconds(attempt, rng, cap=LANE_BACK_OFF_CAP_SECONDS)
+
+
+def busy_rest(asked_seconds: float, rng: random.Random) -> float:
+    """Return the seconds a lane rests when its destination is busy: what it asks for, and a bit."""
+    asked = min(BUSY_SECONDS_MAX, max(BUSY_SECONDS_MIN, asked_seconds))
+    return asked * (1 + rng.random() / 2)

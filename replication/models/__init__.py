@@ -12,6 +12,7 @@ from replication.models.healing import (
     JobKind,
     JobState,
 )
+from replication.models.link import LinkState, LinkTraffic, PeerLink
 from replication.models.log import (
     AppliedActor,
     ConflictCount,
@@ -58,6 +59,9 @@ __all__ = [
     "MemberFrontier",
     "QuarantineOutcome",
     "QuarantinedVersion",
+    "LinkState",
+    "LinkTraffic",
+    "PeerLink",
     "RegionKind",
     "Register",
     "RegisterRevision",

@@ -11,9 +11,19 @@ from django.http.response import HttpResponseBase
 
 from cluster import selectors as cluster_selectors
 from cluster.peer.auth import signed
-from replication import applier, backfill, bodies, damage, review, selectors, stability
+from replication import (
+    applier,
+    backfill,
+    bodies,
+    damage,
+    links,
+    review,
+    selectors,
+    stability,
+)
 from replication.core.envelope import MalformedBatch, decode_batch, encode_results
 from replication.peer.anti_entropy import Outdated, give_or_take_entries
+from replication.peer.apply_queue import limited
 from replication.transport import MEMBERS_HEADER
 from rs3gw.storage import blobs, commit, rows
 from rs3gw.storage.errors import BodyMissing
@@ -39,6 +49,7 @@ def _problem(status: int, code: str, message: str) -> JsonResponse:
 
 
 @signed(body="hash", scopes=("cluster", "pair"))
+@limited
 def events(request: HttpRequest) -> HttpResponse:
     """Apply a batch of events; answers one result for each."""
     if request.method != "POST":
@@ -52,6 +63,8 @@ def events(request: HttpRequest) -> HttpResponse:
         return _problem(
             421, "JoinAgain", f"{sender.node_id} was evicted or removed: it has to join again."
         )
+    if not sender.is_member():
+        links.heard_of_region(sender.region)
     results = applier.apply_batch(batch, sender)
     response = HttpResponse(encode_results(results), content_type="application/json")
     if sender.is_member():

@@ -6,6 +6,7 @@ from replication.core.consistency import BadConsistency, Consistency
 from replication.core.consistency import make as make_consistency
 from replication.core.tokens import MalformedToken, Token, parse_token
 from replication.reading import wait_for
+from replication.services.backpressure import get_backpressure, put_backpressure
 from replication.services.buckets import (
     create_bucket,
     delete_bucket,
@@ -32,6 +33,7 @@ from replication.services.lanes import (
     retry_parked,
     skip_parked,
 )
+from replication.services.links import force_link, free_link, probe_link
 from replication.services.objects import (
     Deleted,
     copy_object,
@@ -82,6 +84,11 @@ __all__ = [
     "gather_uploads",
     "abort_upload",
     "complete_upload",
+    "force_link",
+    "free_link",
+    "get_backpressure",
+    "probe_link",
+    "put_backpressure",
     "copy_object",
     "create_bucket",
     "create_upload",

@@ -27,6 +27,7 @@ SETTINGS = frozenset(
         "accelerate",
         "acl",
         "consistency",
+        "backpressure",
         "cors",
         "encryption",
         "lifecycle",

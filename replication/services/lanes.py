@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.db.models import F
 
-from replication import review
+from replication import links, review
 from replication.doorbell import doorbell
 from replication.models import Delivery, DeliveryState, DestinationKind, Lane, LaneState
 from rs3gw.common import clock
@@ -31,7 +31,8 @@ def resume_lane(lane: Lane) -> None:
 
 
 def retry_lane(lane: Lane) -> None:
-    """Forget a lane's back-off and try it now."""
+    """Forget a lane's back-off and try it now, its link included."""
+    links.hurry(links.of_lane(lane))
     Lane.objects.filter(pk=lane.pk).update(next_attempt_at=None, attempts=0)
     doorbell.ring(lane.shard)
 

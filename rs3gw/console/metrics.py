@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from cluster import metrics as cluster_metrics
 from cluster import selectors as cluster
-from replication import attention
+from replication import attention, backlog
 from replication import selectors as replication
 from rs3gw.console import healing_metrics
 from rs3gw.console.selectors import link_facts
@@ -20,6 +20,8 @@ from rs3gw.storage.models import Bucket, ObjectState, ObjectVersion
 from rs3gw.storage.selectors import SERVED_STATES
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# As Prometheus wants it: the worse, the greater.
+BREAKER_VALUES = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 DEFAULT_STRATEGY = "last_write_wins"
 LIVENESS_VALUES = {"alive": 1.0, "suspect": 0.5, "failed": 0.0}
 
@@ -37,6 +39,7 @@ class NodeCollector(Collector):
         yield from _conflicts()
         yield from _upkeep(statuses)
         yield from healing_metrics.families()
+        yield from _flow()
         yield _gauge(
             "rs3gw_buckets",
             "Buckets that are served.",
@@ -190,3 +193,23 @@ def _conflicts() -> Iterator[Metric]:
     yield detected
     resolved = sum(done for _, done in counts.values())
     yield _counter("rs3gw_conflicts_resolved", "Conflicts that were resolved.", resolved)
+
+
+def _flow() -> Iterator[Metric]:
+    states = GaugeMetricFamily(
+        "rs3gw_breaker_state",
+        "0 when a destination is sent to, 1 while it is probed, 2 when it is left alone.",
+        labels=["kind", "destination", "traffic"],
+    )
+    for link, state in sorted(attention.breaker_states().items()):
+        states.add_metric(list(link), BREAKER_VALUES[state])
+    yield states
+    waiting = backlog.current()
+    yield _gauge(
+        "rs3gw_backlog_age_seconds",
+        "Age of the oldest change that a member lacks.",
+        waiting.age_seconds,
+    )
+    yield _gauge(
+        "rs3gw_backlog_events", "Changes that the member furthest behind lacks.", waiting.events
+    )

@@ -32,6 +32,7 @@ _SECTIONS = (
         "Replication",
         (
             ("Rules", "admin:replication_bucketreplicationconfig_changelist", "rule"),
+            ("Peer links", "admin:replication_peerlink_changelist", "lane"),
             ("Lanes", "admin:replication_lane_changelist", "lane"),
             ("Events", "admin:replication_replicationeventrecord_changelist", "event"),
             ("Deliveries", "admin:replication_delivery_changelist", "parked"),

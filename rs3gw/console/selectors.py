@@ -9,11 +9,12 @@ from django.conf import settings
 
 from cluster import selectors as cluster
 from cluster.core.node import Liveness, NodeInfo, NodeState
-from replication import attention
+from replication import attention, backlog, services
 from replication import selectors as replication
+from replication.core.backpressure import Backlog, decide
 from rs3gw.common import clock
 from rs3gw.common.units import format_bytes, format_duration, format_rate
-from rs3gw.console.core.verdict import LinkFacts, NodeFacts, Verdict, judge
+from rs3gw.console.core.verdict import LinkFacts, NodeFacts, Verdict, Worries, judge
 from rs3gw.storage.models import Bucket
 from rs3gw.storage.selectors import SERVED_STATES
 
@@ -74,7 +75,12 @@ def overview() -> Overview:
         now=clock.utcnow(),
         is_quorum_available=cluster.is_quorum_available(),
         mode=settings.RS3GW_REPLICATION_MODE,
-        quarantined=attention.quarantined(),
+        worries=Worries(
+            quarantined=attention.quarantined(),
+            pressure=_pressure(),
+            degraded=services.degraded_buckets(),
+            differs_from=attention.differs_from(),
+        ),
     )
     return Overview(
         verdict=verdict,
@@ -84,6 +90,24 @@ def overview() -> Overview:
         parked=tuple(attention.parked(limit=PARKED_SHOWN)),
         hints=tuple(_hints(nodes)),
     )
+
+
+def _pressure() -> str:
+    """Return what writers feel of the backlog under the cluster's limits, "" when nothing."""
+    waiting, limits = backlog.current(), backlog.default_limits()
+    felt = decide(waiting, limits)
+    if not felt.is_felt:
+        return ""
+    lack = f"A member lacks {waiting.events:,} changes, the oldest {_age(waiting)} old. "
+    if felt.is_refused:
+        return lack + "Writes to buckets that follow the cluster's policy are refused."
+    if felt.delay_seconds:
+        return lack + f"Writes are delayed by {felt.delay_seconds * 1000:.0f} ms."
+    return lack + "Writers are told so; nothing is held back."
+
+
+def _age(waiting: Backlog) -> str:
+    return format_duration(waiting.age_seconds)
 
 
 def lanes_of(kind: str, destination: str) -> list["Lane"]:
@@ -105,10 +129,16 @@ def link_facts(statuses: Sequence[replication.LaneStatus]) -> list[LinkFacts]:
         return status.lane.destination_kind, status.lane.destination
 
     ordered = sorted(statuses, key=link_of)
-    return [_link(*key, list(group)) for key, group in groupby(ordered, key=link_of)]
+    blocked = attention.blocked_links()
+    return [
+        _link(*key, list(group), blocked.get(key, ""))
+        for key, group in groupby(ordered, key=link_of)
+    ]
 
 
-def _link(kind: str, destination: str, group: Sequence[replication.LaneStatus]) -> LinkFacts:
+def _link(
+    kind: str, destination: str, group: Sequence[replication.LaneStatus], blocked: str
+) -> LinkFacts:
     sums = replication.summarise(list(group))
     lanes = [status.lane for status in group]
     failing = [lane for lane in lanes if lane.attempts and lane.last_error]
@@ -127,6 +157,7 @@ def _link(kind: str, destination: str, group: Sequence[replication.LaneStatus]) 
         lanes_held=len(held),
         error=next((lane.last_error for lane in [*held, *failing]), ""),
         last_success_at=max(successes, default=None),
+        blocked=blocked,
     )
 
 

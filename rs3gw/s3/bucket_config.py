@@ -9,7 +9,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from replication import services
+from replication import backlog, services
+from replication.core.backpressure import BackpressureLimits, limits_from_json
 from rs3gw.s3.core.acl import Acl, canned_acl
 from rs3gw.s3.core.acl import from_json as acl_from_json
 from rs3gw.s3.core.cors import CorsRule
@@ -46,6 +47,7 @@ class BucketConfig:
         public_access_block: What is refused although a policy or list allows it.
         cors: Its cross-origin rules.
         lifecycle: Its lifecycle rules.
+        backpressure: What its writers feel of a backlog.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +58,7 @@ class BucketConfig:
     public_access_block: PublicAccessBlock = PublicAccessBlock()
     cors: tuple[CorsRule, ...] = ()
     lifecycle: tuple[LifecycleRule, ...] = ()
+    backpressure: BackpressureLimits = BackpressureLimits()
 
     def acl_of(self, bucket: Bucket) -> Acl:
         """Return the bucket's access control list; private where none was set."""
@@ -98,6 +101,15 @@ def _policy(text: str, bucket_name: str) -> Policy:
         return parse_bucket_policy(DENY_ALL, bucket=bucket_name)
 
 
+def _backpressure(text: str, bucket_name: str) -> BackpressureLimits:
+    """Return limits; the cluster's for a setting of another version that cannot be read."""
+    try:
+        return limits_from_json(json.loads(text), backlog.default_limits())
+    except ValueError as error:
+        logger.error("the backpressure of %s cannot be read: %s", bucket_name, error)  # noqa: TRY400
+        return backlog.default_limits()
+
+
 def _compile(bucket_name: str, texts: Mapping[str, str]) -> BucketConfig:
     lock, acl, policy = texts.get("object_lock"), texts.get("acl"), texts.get("policy")
     block = texts.get("public_access_block")
@@ -111,5 +123,6 @@ def _compile(bucket_name: str, texts: Mapping[str, str]) -> BucketConfig:
             PublicAccessBlock() if block is None else parse_public_access_block(block.encode())
         ),
         cors=cors_from_json(json.loads(texts.get("cors", "[]"))),
+        backpressure=_backpressure(texts.get("backpressure", "{}"), bucket_name),
         lifecycle=lifecycle_from_json(json.loads(texts.get("lifecycle", '{"rules": []}'))["rules"]),
     )

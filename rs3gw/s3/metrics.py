@@ -16,3 +16,8 @@ for _reason in ("full", "waited"):
     SHED.labels(_reason)
 IN_FLIGHT = Gauge("rs3gw_requests_in_flight", "S3 requests that are being answered.")
 WAITING = Gauge("rs3gw_requests_waiting", "S3 requests that wait for their turn.")
+PRESSED = Counter(
+    "rs3gw_backpressure_writes_total", "Writes that a backlog held back or refused.", ["action"]
+)
+for _action in ("delayed", "refused"):
+    PRESSED.labels(_action)

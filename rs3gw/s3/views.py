@@ -14,7 +14,7 @@ from rs3gw.common.errors import Rs3gwError
 from rs3gw.s3 import auth, metrics
 from rs3gw.s3.core import names
 from rs3gw.s3.core.errors import S3Error, error_xml, status_of
-from rs3gw.s3.operations import OPERATIONS, access, cors
+from rs3gw.s3.operations import OPERATIONS, access, cors, pressure
 from rs3gw.s3.request import S3Request
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ def endpoint(request: HttpRequest) -> HttpResponseBase:
     written = str(session.token())
     if written:
         response[SESSION_HEADER] = written
+    if pressure.LAG_HEADER in s3_request.found:
+        response[pressure.LAG_HEADER] = s3_request.found[pressure.LAG_HEADER]
     response["x-amz-request-id"] = s3_request.request_id
     response["x-amz-id-2"] = identity.load().node_id
     metrics.REQUESTS.labels(operation, response.status_code).inc()
@@ -80,6 +82,7 @@ def _run(request: S3Request, operation: str) -> HttpResponseBase:
     caller = auth.authenticate(request)
     _catch_up(request)
     access.check(request, caller, operation)
+    pressure.heed(request, operation)
     if request.target.key:
         names.check_key(request.target.key)
     return OPERATIONS[operation](request, caller)

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from cluster.core.config import ReplicationMode
 from replication import services
 from replication.core.consistency import DEGRADE_SECONDS_MAX, ReadMode
+from rs3gw.console.api.backpressure import BackpressureMixin
 from rs3gw.storage import selectors
 from rs3gw.storage.core.names import check_bucket_name
 from rs3gw.storage.core.objects import Entry
@@ -106,6 +107,7 @@ class ListingQuerySerializer(_Serializer):
 
 
 class BucketViewSet(
+    BackpressureMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.CreateModelMixin,

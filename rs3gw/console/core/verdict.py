@@ -54,10 +54,12 @@ class LinkFacts:
         lanes_held: How many of them wait for a decision.
         error: What last went wrong, "" when the last attempt went well.
         last_success_at: When something last arrived.
+        blocked: Why nothing is sent until somebody acts, "" when nothing is in the way.
     """
 
     destination: str
     kind: str
+    blocked: str = ""
     waiting: int = 0
     waiting_bytes: int = 0
     lag_seconds: float = 0.0
@@ -137,6 +139,26 @@ class Verdict:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worries:
+    """What is not right beside nodes and links.
+
+    Attributes:
+        quarantined: Objects that an evicted node brought back and that wait for a decision.
+        pressure: What writers feel of a backlog, "" when nothing.
+        degraded: Buckets that go on without members that must confirm their writes.
+        differs_from: Node whose index was found to differ from this one's, "" for none.
+    """
+
+    quarantined: int = 0
+    pressure: str = ""
+    degraded: Sequence[str] = ()
+    differs_from: str = ""
+
+
+NO_WORRIES = Worries()
+
+
 def judge(
     nodes: Sequence[NodeFacts],
     links: Sequence[LinkFacts],
@@ -144,9 +166,18 @@ def judge(
     now: datetime,
     is_quorum_available: bool = True,
     mode: str = "async",
-    quarantined: int = 0,
+    worries: Worries = NO_WORRIES,
 ) -> Verdict:
-    """Return the worst of what is known, as a sentence."""
+    """Return the worst of what is known, as a sentence.
+
+    Args:
+        nodes: The nodes of this region.
+        links: The links of this node.
+        now: For ages.
+        is_quorum_available: Whether a majority can be reached.
+        mode: The cluster's write mode.
+        worries: What is not right beside them.
+    """
     down = [node for node in nodes if not node.is_up and node.counts]
     evicted = [node for node in nodes if node.is_evicted]
     if not is_quorum_available and mode != "async":
@@ -158,12 +189,45 @@ def judge(
     parked = sum(link.parked for link in links)
     if parked:
         return _parked(parked, [link for link in links if link.parked])
-    if quarantined:
-        return _quarantine(quarantined)
+    worst_worry = _worst_worry(worries, links)
+    if worst_worry is not None:
+        return worst_worry
     worst = _worst(links)
     if worst is not None:
         return _slow_link(worst)
     return _all_well(nodes, links)
+
+
+def _worst_worry(worries: Worries, links: Sequence[LinkFacts]) -> Verdict | None:
+    if worries.quarantined:
+        return _quarantine(worries.quarantined)
+    blocked = [link for link in links if link.blocked]
+    if blocked:
+        return Verdict(
+            tone="bad",
+            headline=f"Nothing is sent to {blocked[0].destination} until you act",
+            detail=blocked[0].blocked,
+        )
+    if worries.degraded:
+        return _degraded(worries.degraded)
+    if worries.differs_from:
+        return Verdict(
+            tone="warn",
+            headline=f"This node and {worries.differs_from} do not hold the same",
+            detail="See Comparisons for the keys and the reasons, and repair them from there.",
+        )
+    if worries.pressure:
+        return Verdict(tone="warn", headline="Other nodes fall behind", detail=worries.pressure)
+    return None
+
+
+def _degraded(buckets: Sequence[str]) -> Verdict:
+    named = ", ".join(buckets[:3]) + (" and others" if len(buckets) > 3 else "")
+    return Verdict(
+        tone="bad",
+        headline="Synchronous buckets go on without a silent member",
+        detail=f"{named}: a write is on one node only until it has been copied.",
+    )
 
 
 def since(moment: datetime | None, now: datetime) -> str:

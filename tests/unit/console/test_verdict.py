@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rs3gw.console.core.verdict import LinkFacts, LinkState, NodeFacts, judge, since
+from rs3gw.console.core.verdict import LinkFacts, LinkState, NodeFacts, Worries, judge, since
 
+WORRIES = ("quarantined", "pressure", "degraded", "differs_from")
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 
 
@@ -18,7 +19,8 @@ def node(node_id, **facts):
 
 
 def sentence(nodes=(), links=(), **more):
-    return judge(list(nodes), list(links), now=NOW, **more)
+    worries = {name: more.pop(name) for name in WORRIES if name in more}
+    return judge(list(nodes), list(links), now=NOW, worries=Worries(**worries), **more)
 
 
 def test_all_is_well():
@@ -148,3 +150,17 @@ def test_yesterday_is_named():
     assert since(NOW - timedelta(hours=2), NOW) == "13:00 UTC"
     assert since(NOW - timedelta(days=1), NOW) == "22 November 15:00 UTC"
     assert since(None, NOW) == "it was first configured"
+
+
+def test_a_bucket_that_goes_on_without_a_member_is_told():
+    said = sentence([node("a")], degraded=["photos", "b", "c", "d"])
+    assert (said.tone, said.headline) == (
+        "bad",
+        "Synchronous buckets go on without a silent member",
+    )
+    assert said.detail.startswith("photos, b, c and others")
+
+
+def test_an_index_that_differs_is_told():
+    said = sentence([node("a")], differs_from="us-east-1-2")
+    assert said.headline == "This node and us-east-1-2 do not hold the same"
