@@ -10,7 +10,7 @@ DEMO := .demo
 LINT_ENV := env RS3GW_SECRET_KEY=for-static-checks-only-0123456789abcdef RS3GW_DATABASE_URL=sqlite:///$(CURDIR)/.mypy_cache/lint.sqlite3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup apt run stop test lint fmt unit property simulate integration integration-postgres probe clients s3-clients browser crash bench lock clean
+.PHONY: help setup apt run stop test lint fmt unit property simulate integration integration-postgres probe clients s3-clients browser crash chaos soak bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -87,6 +87,12 @@ $(CLIENTS)/.installed: $(wildcard tests/clients/requirements*.txt) tests/clients
 crash: setup apt ## 200 kills of a loaded node, on each database, and proof that faults are caught; SEED=n replays one
 	$(BIN)/python -m tests.crash.run --kills 200 --prove $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.crash.run --kills 50 --database postgres $(if $(SEED),--seed $(SEED))
+
+chaos: setup apt ## real nodes under real faults, as root; WORDS="-k killed" runs a part
+	$(BIN)/python -m tests.chaos.lab.able && $(PYTEST) tests/chaos $(WORDS) || test $$? -eq 77
+
+soak: setup apt ## MINUTES=20 of load on five nodes, a fault in each, as root; SEED=n repeats
+	$(BIN)/python -m tests.chaos.lab.able && $(BIN)/python -m tests.chaos.soak $(or $(MINUTES),20) $(if $(SEED),--seed $(SEED)) || test $$? -eq 77
 
 bench: setup ## measure the HTTP server beside granian, and a node beside moto
 	test -x .venv-bench/bin/moto_server || $(PYTHON) -m venv .venv-bench

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.cluster import ChaosCluster, Plan
 from tests.chaos.experiment import Experiment
 from tests.chaos.lab import able
+from tests.chaos.region import ChaosCluster, Plan
 from tests.chaos.report import table, write_table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"

@@ -4,8 +4,8 @@ import time
 from dataclasses import dataclass, field
 
 from tests.chaos import checkers
-from tests.chaos.cluster import HEARTBEAT_SECONDS, TIMEOUT_SECONDS
 from tests.chaos.history import to_lines
+from tests.chaos.region import HEARTBEAT_SECONDS, TIMEOUT_SECONDS
 from tests.chaos.workload import (
     Load,
     Workload,

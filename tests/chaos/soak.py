@@ -14,10 +14,10 @@ import time
 from dataclasses import dataclass
 
 from tests.chaos import checkers, faults
-from tests.chaos.cluster import ChaosCluster, Plan
 from tests.chaos.conftest import PAGE
 from tests.chaos.experiment import Experiment
 from tests.chaos.lab import able
+from tests.chaos.region import ChaosCluster, Plan
 from tests.chaos.report import write_table
 
 SETTINGS = (("RS3GW_EVENT_RETENTION", "30s"), ("RS3GW_BLOB_GRACE", "60s"))

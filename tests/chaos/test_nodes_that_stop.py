@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.chaos import checkers, faults
-from tests.chaos.cluster import TIMEOUT_SECONDS
+from tests.chaos.region import TIMEOUT_SECONDS
 
 MODES = ("async", "quorum", "sync")
 VICTIM, OTHERS = 2, (0, 1)

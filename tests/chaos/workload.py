@@ -8,7 +8,6 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
 from tests.chaos.client import NoAnswerError, NotSentError
-from tests.chaos.cluster import thread_in
 from tests.chaos.history import (
     ABSENT,
     DELETE,
@@ -27,6 +26,7 @@ from tests.chaos.history import (
     etag_of,
     value_of,
 )
+from tests.chaos.region import thread_in
 from tests.probe.cluster import wait_until
 
 VERSIONING_ON = (
