@@ -87,7 +87,9 @@ class DevCluster:
         mode="quorum",
         database="sqlite",
         words=(),
+        environment=None,
     ):
+        self.environment = dict(environment or {})
         self.directory = Path(tempfile.mkdtemp(prefix="rs3gw-probe-"))
         self.options = ["--topology", topology, "--mode", mode, "--database", database]
         self.options += words
@@ -115,6 +117,7 @@ class DevCluster:
     def command(self, action, *words):
         """Run a devcluster action and return what it printed."""
         env = {name: text for name, text in os.environ.items() if not name.startswith("RS3GW_")}
+        env |= self.environment
         # A file, not a pipe: the nodes inherit nothing that would keep this call waiting.
         with tempfile.TemporaryFile("w+") as output:
             done = subprocess.run(

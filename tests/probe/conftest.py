@@ -18,6 +18,7 @@ ORDER = [
     "test_tls",
     "test_memory",
     "test_faults",
+    "test_forgetting",
     "test_real_servers",
 ]
 _numbers = itertools.count(1)
