@@ -21,10 +21,11 @@ ORDER = [
     "test_memory",
     "test_faults",
     "test_life",
+    "test_forgetting",
     "test_real_servers",
 ]
 # Regions of their own that are broken in many ways: `make probe` runs them, CI does not.
-SLOW = frozenset({"test_bodies", "test_flow", "test_life"})
+SLOW = frozenset({"test_bodies", "test_flow", "test_forgetting", "test_life"})
 _numbers = itertools.count(1)
 
 
