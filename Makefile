@@ -10,7 +10,7 @@ DEMO := .demo
 LINT_ENV := env RS3GW_SECRET_KEY=for-static-checks-only-0123456789abcdef RS3GW_DATABASE_URL=sqlite:///$(CURDIR)/.mypy_cache/lint.sqlite3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup apt run stop test lint fmt unit property simulate integration integration-postgres probe clients s3-clients browser crash chaos soak bench lock clean
+.PHONY: help setup apt run stop test lint fmt unit property simulate integration integration-postgres probe clients s3-clients browser crash chaos soak gossip-sim bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -90,6 +90,9 @@ crash: setup apt ## 200 kills of a loaded node, on each database, and proof that
 
 chaos: setup apt ## real nodes under real faults, as root; WORDS="-k killed" runs a part
 	$(BIN)/python -m tests.chaos.lab.able && $(PYTEST) tests/chaos $(WORDS) || test $$? -eq 77
+
+gossip-sim: setup ## gossip and failure detection of up to 1000 pretended nodes; writes docs/gossip.md
+	$(BIN)/python -m tests.bench.gossip_sim
 
 soak: setup apt ## MINUTES=20 of load on five nodes, a fault in each, as root; SEED=n repeats
 	$(BIN)/python -m tests.chaos.lab.able && $(BIN)/python -m tests.chaos.soak $(or $(MINUTES),20) $(if $(SEED),--seed $(SEED)) || test $$? -eq 77

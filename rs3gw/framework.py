@@ -102,6 +102,7 @@ SPECTACULAR_SETTINGS = {
         "LaneState": "replication.models.LaneState",
         "RegionKind": "replication.models.RegionKind",
         "ReplicationMode": ["sync", "async", "quorum"],
+        "Liveness": ["alive", "suspect", "failed"],
         "NodeState": ["starting", "joining", "active", "leaving", "failed"],
     },
     "SWAGGER_UI_DIST": "SIDECAR",
