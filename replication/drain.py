@@ -7,19 +7,15 @@ breaks the whole request backs the lane off. `replication.core.lanes` decides bo
 
 import logging
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import F
 
-from cluster import selectors as cluster_selectors
 from cluster import transport as cluster_transport
-from cluster.core.config import ReplicationMode
 from cluster.services import LeaveProgress
 from replication import (
-    control,
     entries,
     lanes,
     links,
@@ -34,19 +30,17 @@ from replication.core.bandwidth import BandwidthTracker
 from replication.core.circuit_breaker import Outcome, Permission
 from replication.core.envelope import ItemResult
 from replication.core.events import ReplicationEvent
-from replication.core.filters import ReplicationFilter
-from replication.engine import default_mode
 from replication.errors import ControlError
 from replication.link_rows import LinkKey
 from replication.models import (
-    BucketReplicationConfig,
     Delivery,
     DeliveryState,
     DestinationKind,
     Lane,
-    ReplicationRegion,
 )
 from replication.outbox import LogEntry
+from replication.routing import Route
+from replication.routing import route_of as _route
 from rs3gw.common import clock, hlc, identity, stopping
 from rs3gw.common.errors import SealError
 
@@ -57,19 +51,6 @@ DRAIN_SECONDS_MAX = 50.0
 FINISH_STALL_SECONDS_MAX = 600.0
 FINISH_TURN_SECONDS = 1.0
 FINISH_PAUSE_SECONDS = 0.2
-# In quorum and sync mode the writer's own push is on its way; the lane comes behind it.
-PUSH_HEAD_START_SECONDS = 2.0
-
-Selects = Callable[[LogEntry], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A destination that can be sent to now, and which events are meant for it."""
-
-    destination: transport.Destination
-    selects: Selects
-    head_start_seconds: float
 
 
 def drain(lane_id: int, *, seconds_max: float = DRAIN_SECONDS_MAX) -> int:
@@ -134,7 +115,6 @@ def _drain_held(lane: Lane, deadline: float) -> tuple[int, bool]:
     if permission is Permission.WAIT:
         lanes.update_held(lane, next_attempt_at=links.next_try_at(key))
         return 0, False
-    deadline = clock.monotonic() + DRAIN_SECONDS_MAX
     delivered = 0
     try:
         client = transport.reachable_client(route.destination)
@@ -164,53 +144,6 @@ def _skip_confirmed(lane: Lane, client: cluster_transport.PeerClient) -> None:
     confirmed = outbox.position_confirmed(lane.shard, lane.cursor, own, frontier)
     if confirmed > lane.cursor:
         _save(lane, confirmed, confirmed - lane.cursor, 0, None)
-
-
-def _route(lane: Lane) -> Route | None:
-    if lane.destination_kind == DestinationKind.MEMBER:
-        node = cluster_selectors.member(lane.destination)
-        if node is None or stability.is_rejoining():
-            return None
-        is_async = default_mode() == ReplicationMode.ASYNCHRONOUS
-        head_start = 0.0 if is_async else PUSH_HEAD_START_SECONDS
-        name = lane.destination
-        return Route(transport.member(node), lambda entry: _for_member(entry, name), head_start)
-    region = ReplicationRegion.objects.filter(name=lane.destination, is_enabled=True).first()
-    if region is None:
-        return None
-    rules = list(BucketReplicationConfig.objects.filter(region=region, is_enabled=True))
-    destination = transport.Destination(
-        name=region.name,
-        addresses=tuple(region.endpoints),
-        scope=f"pair:{settings.RS3GW_REGION}",
-        secret=control.pairing_secret(region.name),
-        compression="zstd" if any(rule.compression for rule in rules) else "identity",
-    )
-    return Route(destination, _region_selector(rules), 0.0)
-
-
-def _for_member(entry: LogEntry, node_id: str) -> bool:
-    return entry.event.origin_node != node_id and node_id not in entry.event.via
-
-
-def _region_selector(rules: Sequence[BucketReplicationConfig]) -> Selects:
-    """Return which events go to a region: our own region's, of buckets that a rule names."""
-    filters: dict[str, list[ReplicationFilter]] = {}
-    for rule in rules:
-        filters.setdefault(rule.bucket, []).append(ReplicationFilter.from_json(rule.filter))
-
-    def selects(entry: LogEntry) -> bool:
-        event = entry.event
-        if event.origin_region != settings.RS3GW_REGION or not event.bucket:
-            return False
-        tags = event.payload.get("tags")
-        known_tags = tags if isinstance(tags, dict) else {}
-        return any(
-            not event.key or rule.matches(event.key, known_tags)
-            for rule in filters.get(event.bucket, [])
-        )
-
-    return selects
 
 
 def _send_one_batch(

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.db.models import Count, F, Q
 
 from cluster import selectors as cluster_selectors
@@ -121,7 +122,8 @@ def _is_free(now: datetime) -> Q:
 
     A moment further away than any rest or lease was noted while the clock was ahead: it is over.
     """
-    rest_end = now + timedelta(seconds=LANE_BACK_OFF_CAP_SECONDS)
+    longest = max(LANE_BACK_OFF_CAP_SECONDS, settings.RS3GW_BREAKER_OPEN_MAX_SECONDS)
+    rest_end = now + timedelta(seconds=longest)
     lease_end = now + timedelta(seconds=LEASE_SECONDS)
     rests = Q(next_attempt_at__gt=now, next_attempt_at__lte=rest_end)
     is_held = Q(lease_until__gt=now, lease_until__lte=lease_end)

@@ -150,6 +150,10 @@ def test_a_removed_node_takes_no_writes_until_it_joins_and_brings_what_it_had(re
     region.manage(node_id, "join")
     region.wait_healthy()
     region.s3(victim).put_object(Bucket="removed", Key="back", Body=b"again")
+    # Nobody else had it: it may be a write, or what everybody else has deleted. A person decides.
+    [held] = region.api(victim, "GET", "/api/quarantine/?outcome=open")["results"]
+    assert (held["bucket"], held["key"]) == ("removed", "unsent")
+    region.api(victim, "POST", f"/api/quarantine/{held['id']}/accept/")
     bodies = {"back": b"again", "unsent": b"only here"}
     for node in nodes:
         wait_for_bodies(region.s3(node), "removed", bodies, 30, node["node_id"])

@@ -70,6 +70,13 @@ def test_only_one_of_two_processes_gets_the_probe():
     assert links.permission(KEY) is Permission.SEND
 
 
+def test_two_that_both_believe_the_probe_is_due_do_not_both_get_it():
+    fail(5)
+    move_probe(-1)
+    assert links._claim_probe(KEY, clock.now()) is True
+    assert links._claim_probe(KEY, clock.now()) is False
+
+
 def test_hearing_of_a_member_wakes_its_lanes_for_a_probe():
     resting = lane(next_attempt_at=clock.utcnow() + timedelta(minutes=4))
     fail(5)
@@ -105,7 +112,7 @@ def test_a_lane_rests_while_its_link_is_open(monkeypatch):
     resting = lane()
     monkeypatch.setattr(drain, "_route", lambda lane: object())
     held = lanes.take_lease(resting.pk, clock.utcnow())
-    assert drain._drain_held(held) == (0, False)
+    assert drain._drain_held(held, clock.monotonic() + 10) == (0, False)
     resting.refresh_from_db()
     assert resting.next_attempt_at == row().probe_at
     assert resting.attempts == 0

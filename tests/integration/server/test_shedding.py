@@ -11,7 +11,7 @@ from tests.integration.server.raw import PATIENCE_SECONDS, Client, wait_until
 
 GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
-PUT = b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n"
+PUT = b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: "
 
 
 class Gate:
@@ -92,11 +92,12 @@ def test_health_checks_are_answered_while_all_places_are_taken(port):
         assert time.monotonic() - started < 2
 
 
+@pytest.mark.parametrize("size", [b"10", b"1000000"])
 @pytest.mark.parametrize("expectation", [b"", b"Expect: 100-continue\r\n"])
-def test_a_body_that_would_follow_is_not_read_and_the_connection_ends(port, expectation):
+def test_a_body_that_would_follow_is_not_read_and_the_connection_ends(port, expectation, size):
     number, gate, admission, _ = port()
     with filled(number, gate, admission), Client(number) as client:
-        answer = client.ask(PUT + expectation + b"\r\n")
+        answer = client.ask(PUT + size + b"\r\n" + expectation + b"\r\n")
         assert (answer.status, answer.headers["connection"]) == (503, "close")
         assert client.is_closed()
 
