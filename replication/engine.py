@@ -15,7 +15,7 @@ from replication.core.quorum import AckTracker, acks_needed, bodies_needed
 from replication.doorbell import doorbell
 from replication.entries import event_bodies
 from replication.errors import ControlError, WriteIndeterminate, WriteRefused
-from replication.placement import holder_ids
+from replication.placement import taker_ids
 from replication.pusher import PendingWrite, pusher
 from replication.selectors import replication_stats
 from rs3gw.common import clock, identity
@@ -63,6 +63,16 @@ def require_open() -> None:
         raise WriteRefused(reason)
 
 
+def _reachable() -> set[str]:
+    """Return the members that can be written to now, this node included."""
+    own = identity.load().node_id
+    return {
+        node.node_id
+        for node in cluster_selectors.routable()
+        if node.node_id == own or not pusher.peer(node.node_id).is_cooling()
+    }
+
+
 def preflight(mode: ReplicationMode | None = None) -> None:
     """Refuse a write that its mode cannot complete now, before its body is read.
 
@@ -76,12 +86,7 @@ def preflight(mode: ReplicationMode | None = None) -> None:
     mode = mode or default_mode()
     if mode == ReplicationMode.ASYNCHRONOUS:
         return
-    own = identity.load().node_id
-    routable = {
-        node.node_id
-        for node in cluster_selectors.routable()
-        if node.node_id == own or not pusher.peer(node.node_id).is_cooling()
-    }
+    routable = _reachable()
     electorate = cluster_selectors.electorate()
     is_enough = electorate.is_reached(routable)
     if len(routable) < needed_acks(mode) or not is_enough:
@@ -146,10 +151,12 @@ def _pending(
     own = identity.load().node_id
     peers = [node.node_id for node in cluster_selectors.registered_peers()]
     trackers = [AckTracker(needed=needed_acks(mode), members=[own, *peers])]
+    takers = _body_takers(event)
     write = PendingWrite(
         event,
         inline,
-        trackers + _body_trackers(event, mode),
+        trackers + [_body_tracker(names, mode) for names in takers.values()],
+        takers=takers,
         can_be_overtaken=can_be_overtaken,
         counts_majorities=mode == ReplicationMode.QUORUM,
     )
@@ -158,19 +165,21 @@ def _pending(
     return write
 
 
-def _body_trackers(event: ReplicationEvent, mode: ReplicationMode) -> list[AckTracker]:
-    """Return what counts the copies of bodies that only their holders keep.
+def _body_takers(event: ReplicationEvent) -> dict[str, list[str]]:
+    """Return which members take the copies of each body that only some members keep."""
+    large = [sha256 for sha256, size_bytes in event_bodies(event) if not is_inline(size_bytes)]
+    reachable = _reachable() if large else set()
+    return {sha256: taker_ids(sha256, reachable) for sha256 in large}
 
-    This node's own copy counts, holder or not: it is kept until the holders have theirs.
+
+def _body_tracker(takers: list[str], mode: ReplicationMode) -> AckTracker:
+    """Return what counts the copies of a body.
+
+    This node's own copy counts, whether it belongs here or not: it is kept until the holders have
+    theirs.
     """
-    trackers = []
-    for sha256, size_bytes in event_bodies(event):
-        if not is_inline(size_bytes):
-            holders = holder_ids(sha256)
-            needed = bodies_needed(mode, max(1, len(holders)))
-            members = {identity.load().node_id, *holders}
-            trackers.append(AckTracker(needed=needed, members=members))
-    return trackers
+    needed = bodies_needed(mode, max(1, len(takers)))
+    return AckTracker(needed=needed, members={identity.load().node_id, *takers})
 
 
 def _require_alone(event: ReplicationEvent, needed: int) -> None:

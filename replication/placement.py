@@ -1,6 +1,7 @@
 """Which members keep which body now, from the membership as this node sees it."""
 
 import threading
+from collections.abc import Collection
 
 from django.conf import settings
 
@@ -9,6 +10,7 @@ from cluster import selectors as cluster_selectors
 from cluster.core.node import Lifecycle, Liveness
 from cluster.selectors import Snapshot
 from replication.core.healing import NodeView, Plan, make_plan, parse_weight, violations
+from replication.core.quorum import takers
 from rs3gw.common import clock
 
 
@@ -38,6 +40,11 @@ def current() -> Plan:
 def holder_ids(sha256: str) -> list[str]:
     """Return the members that should keep a body, best first."""
     return current().holders(sha256, settings.RS3GW_REPLICATION_FACTOR)
+
+
+def taker_ids(sha256: str, reachable: Collection[str]) -> list[str]:
+    """Return the members that take the copies of a new body, given those that can be reached."""
+    return takers(current().holders(sha256, 0), reachable, settings.RS3GW_REPLICATION_FACTOR)
 
 
 def current_violations() -> tuple[str, ...]:

@@ -10,7 +10,7 @@ lane delivers it.
 import logging
 import queue
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -44,6 +44,8 @@ class PendingWrite:
         inline: Its small body, when it is at hand.
         trackers: The first counts who has the entry; further ones count it among other members,
             or count durable copies of bodies that only their holders keep. All must be reached.
+        takers: Members that take a copy of each large body, by its hash, whether it belongs
+            there or they stand in for others.
         can_be_overtaken: Whether a member that shows something newer, which the write had not
             seen, ends the wait: the write has to be stamped again, or it could be lost to a
             change that was confirmed before it began. Else such a member counts like the others.
@@ -55,6 +57,7 @@ class PendingWrite:
     event: ReplicationEvent
     inline: bytes | None
     trackers: list[AckTracker]
+    takers: Mapping[str, Collection[str]] = field(default_factory=dict)
     can_be_overtaken: bool = False
     newer: Newer | None = None
     counts_majorities: bool = False
@@ -260,7 +263,8 @@ class Pusher:
             node = cluster_selectors.member(peer.node_id)
             if node is None:
                 raise cluster_transport.PeerUnreachable(f"{peer.node_id} is no member any more.")
-            transport.send_bodies(cluster_transport.client(node), bodies)
+            taken = {sha for sha, names in write.takers.items() if peer.node_id in names}
+            transport.send_bodies(cluster_transport.client(node), bodies, must_take=taken)
             peer.submit(write)
         except Exception as error:
             if not isinstance(error, cluster_transport.PeerError):

@@ -1,7 +1,7 @@
 """Sending events and bodies to one destination: a member of the region or a remote region."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -165,10 +165,16 @@ def bucket_records(incarnations: Iterable[str]) -> dict[str, dict[str, object]]:
     }
 
 
-def send_bodies(client: cluster_transport.PeerClient, bodies: Sequence[tuple[str, int]]) -> int:
+def send_bodies(
+    client: cluster_transport.PeerClient,
+    bodies: Sequence[tuple[str, int]],
+    *,
+    must_take: Collection[str] = (),
+) -> int:
     """Send those of these bodies that the peer wants; return the bytes sent.
 
-    A body that this node no longer has is left out: the peer will say that it needs it.
+    Those that it `must_take` it wants though they belong to others, unless it has them. A body
+    that this node no longer has is left out: the peer will say that it needs it.
 
     Raises:
         PeerError: The peer does not answer, or refuses a body.
@@ -176,7 +182,7 @@ def send_bodies(client: cluster_transport.PeerClient, bodies: Sequence[tuple[str
     large = [(sha256, size) for sha256, size in dict(bodies).items() if not is_inline(size)]
     if not large:
         return 0
-    body = json.dumps({"bodies": large}).encode()
+    body = json.dumps({"bodies": large, "take": sorted(must_take)}).encode()
     response = client.request("POST", WANTED_PATH, body=body)
     wanted = set(json.loads(response.body)["wanted"])
     sent = 0

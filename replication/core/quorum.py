@@ -4,7 +4,7 @@ The majority is of the *registered* members, never of those that can be reached:
 of a partition would elect itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from cluster.core.config import ReplicationMode
 
@@ -24,6 +24,21 @@ def bodies_needed(mode: ReplicationMode, replication_factor: int) -> int:
         replication_factor: Copies wanted in the end, >= 1.
     """
     return acks_needed(mode, replication_factor)
+
+
+def takers(order: Sequence[str], reachable: Collection[str], replication_factor: int) -> list[str]:
+    """Return the members that take the copies of a new body.
+
+    Where a preferred member cannot be reached, the next one in line stands in for it.
+
+    Args:
+        order: All members, best first.
+        reachable: Those that can be written to now.
+        replication_factor: Copies wanted; 0 means one on every member.
+    """
+    ready = [node_id for node_id in order if node_id in reachable]
+    others = [node_id for node_id in order if node_id not in reachable]
+    return [*ready, *others][: replication_factor or len(order)]
 
 
 class AckTracker:

@@ -76,13 +76,17 @@ def events(request: HttpRequest) -> HttpResponse:
 def blobs_wanted(request: HttpRequest) -> HttpResponse:
     """Answer which of the named bodies this node should be sent."""
     try:
-        named = json.loads(request.peer_body)["bodies"][:WANTED_MAX]  # type: ignore[attr-defined]
+        asked = json.loads(request.peer_body)  # type: ignore[attr-defined]
+        named = asked["bodies"][:WANTED_MAX]
         hashes = [str(sha256) for sha256, _ in named]
-    except (ValueError, KeyError, TypeError):
+        must_take = {str(sha256) for sha256 in asked.get("take", [])}
+    except (ValueError, KeyError, TypeError, AttributeError):
         return _problem(400, "MalformedRequest", "Send {'bodies': [[sha256, size], ...]}.")
     from_member = sender_of(request).is_member()
     wanted = [
-        h for h in hashes if _SHA256.match(h) and bodies.wants_body(h, from_member=from_member)
+        h
+        for h in hashes
+        if _SHA256.match(h) and bodies.wants_body(h, from_member=from_member and h not in must_take)
     ]
     return JsonResponse({"wanted": wanted})
 

@@ -16,7 +16,7 @@ FOUND_BY = {
 
 def torment(experiment):
     """Part the nodes before they notice, look, and let them find each other again."""
-    experiment.work(CALM_SECONDS)
+    experiment.work(3 * CALM_SECONDS)
     with faults.partitioned(experiment.cluster, [0], [1], [2]):
         experiment.work(CALM_SECONDS)
         experiment.look(experiment.cluster.all)
@@ -27,7 +27,7 @@ def torment(experiment):
 
 @pytest.mark.parametrize("mutant", FOUND_BY)
 def test_a_broken_node_is_found(run, mutant):
-    with run("quorum", mutant=mutant) as experiment:
+    with run("quorum", mutant=mutant, load={"weights": (45, 30, 20, 5)}) as experiment:
         torment(experiment)
         experiment.show()
     with pytest.raises(AssertionError) as caught:

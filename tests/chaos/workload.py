@@ -64,7 +64,7 @@ def make_buckets(cluster, name):
 def outcome_of(answer):
     """Return (outcome, version) of an answer to a write."""
     told = answer.headers.get("x-rs3gw-write-outcome", "")
-    if told:
+    if told.startswith("indeterminate"):
         words = dict(part.strip().partition("=")[::2] for part in told.split(";"))
         return UNKNOWN, words.get("version-id", "")
     if answer.status in (200, 204):
