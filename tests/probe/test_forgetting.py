@@ -86,9 +86,7 @@ def test_what_an_evicted_node_wrote_alone_waits_for_a_decision(hasty):
         lambda: gauge(hasty, third, "rs3gw_quarantined_objects") == 1, 60, "it is in quarantine"
     )
     wait_until(lambda: gauge(hasty, first, "rs3gw_cluster_evicted") == 0, 60, "it is back")
-    wait_until(
-        lambda: read(hasty.s3(third), BUCKET, f"many-{MANY - 1}") == b"x", 60, "it has all"
-    )
+    wait_until(lambda: read(hasty.s3(third), BUCKET, f"many-{MANY - 1}") == b"x", 60, "it has all")
     for node in hasty.nodes:
         assert read(hasty.s3(node), BUCKET, "alone") is None
     (row,) = hasty.api(third, "GET", "/api/quarantine/?outcome=open")["results"]
