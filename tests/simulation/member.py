@@ -202,7 +202,7 @@ class Member(Replica):
         """Delete from the log what every lane has passed and every member has."""
         disk, stable = self.disk, self.cut(now).stable
         lanes = [lane for name, lane in disk.lanes.items() if name not in disk.evicted]
-        passed = min((lane.cursor for lane in lanes), default=len(disk.log))
+        passed = self.rules.passed([len(disk.log), *(lane.cursor for lane in lanes)])
         waiting = {position for lane in lanes for position in (*lane.retry, *lane.parked)}
         before = hlc.pack(int((now - RETENTION_SECONDS) * 1000))
         for position in range(self.settled() + 1, passed + 1):
@@ -328,10 +328,10 @@ class Member(Replica):
         actor, seq = value.stamp.actor, value.stamp.seq
         is_own = actor == self.actor
         others = [name for name in self.members() if name != self.node_id]
-        shared = min(
-            self.disk.told[name][1].frontiers.get(self.actor, 0) if name in self.disk.told else 0
-            for name in others
-        )
+        told = [
+            self.disk.told[name][1].frontiers if name in self.disk.told else {} for name in others
+        ]
+        shared = min((frontiers.get(self.actor, 0) for frontiers in told), default=0)
         same = [s for s in values if s.version_id == value.version_id]
         answers = [other.knows(place, value) for other in asked]
         known = Known(answers[0], tuple(answers[1:]))

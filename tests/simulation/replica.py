@@ -73,6 +73,7 @@ class Rules:
     forgettable: Callable = forgettable
     counts: Callable = everyone_counts
     trims: Callable = everyone_has
+    passed: Callable = min
     judge: Callable = judge
     reviews: bool = True
     refuses: bool = True

@@ -99,7 +99,7 @@ MUTANTS = {
     "what a tombstone follows is not asked": Rules(is_settled=by_dot_alone),
     "a tombstone leaves its rivals behind": Rules(forgettable=tombstones_alone),
     "rivals of a tombstone need not be settled": Rules(forgettable=winner_alone),
-    "the log is trimmed by age": Rules(trims=lambda event, stable: True),
+    "the log is trimmed by age": Rules(trims=lambda event, stable: True, passed=max),
     "a new disk goes on under the old writer id": Rules(keeps_actor=True),
     "an evicted node comes straight back": Rules(judge=straight_back),
     "an evicted node joins again without a look at what it holds": Rules(reviews=False),

@@ -28,6 +28,7 @@ from rs3gw.storage.models import (
     ObjectVersion,
     VersionAttribute,
 )
+from rs3gw.storage.services import shard_of
 
 PEER = 7 << 8
 THIRD = 9 << 8
@@ -184,7 +185,9 @@ def test_an_event_is_kept_for_the_lane_that_has_not_passed_it(region, bucket):
     deleted(region, bucket)
     region.say("node-2")
     lane = Lane.objects.create(
-        destination_kind=DestinationKind.REGION, destination="eu-west-1", shard=0
+        destination_kind=DestinationKind.REGION,
+        destination="eu-west-1",
+        shard=shard_of(bucket.name, "k"),
     )
     assert upkeep() == 0
     lane.state = "resync"
