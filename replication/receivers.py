@@ -15,7 +15,9 @@ from replication import (
     renewal,
     review,
     selectors,
+    stability,
 )
+from replication.anti_entropy import runs
 from replication.healing import leaving
 from replication.peer.views import PAIR_PREFIX
 from replication.pusher import pusher
@@ -28,6 +30,7 @@ def connect() -> None:
     cluster_services.on_returning.append(renewal.is_behind_peers)
     cluster_services.on_renewing.append(renewal.renew_actor)
     cluster_services.on_leaving.extend([drain.finish_members, leaving.copy_out])
+    stability.holds.append(runs.under_way)
     register_scope_secret(PAIR_PREFIX.rstrip(":"), control.pairing_secret)
     cluster_services.gossip_sections["frontiers"] = (_produce_frontiers, _consume_frontiers)
     cluster_services.gossip_sections["stability"] = (eviction.say, eviction.hear)

@@ -86,6 +86,12 @@ def ask_by_schedule(rng: random.Random) -> None:
         ask_for(peer=rng.choice(sorted(alive)), author=SCHEDULE)
 
 
+def under_way() -> str:
+    """Return why no delete may be forgotten now: a comparison could bring back what it hides."""
+    is_running = Comparison.objects.filter(state=ComparisonState.RUNNING).exists()
+    return "indexes are being compared" if is_running else ""
+
+
 def cancel(run: Comparison) -> None:
     """Let a comparison end before its next bucket; what it repaired stays repaired."""
     Comparison.objects.filter(pk=run.pk, state=ComparisonState.WAITING).update(

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from cluster import selectors as cluster_selectors
 from cluster import transport as cluster_transport
 from cluster.core.node import NodeInfo, NodeState
-from replication import backfill, services
+from replication import backfill, services, stability
 from replication import transport as replication_transport
 from replication.anti_entropy import compare, gaps, runs, scan
 from replication.core.envelope import decode_batch
@@ -280,3 +280,12 @@ def test_entries_are_given_with_their_small_bodies(bucket):
     assert decode_batch(backfill.encode_dots([])).events == ()
     assert len(scan.items(2**62, "photos", range(1024))) == 5
     assert replication_transport.FRONTIER_PATH == "/_cluster/frontier"
+
+
+def test_no_delete_is_forgotten_while_indexes_are_compared(bucket, peer):
+    assert runs.under_way() == ""
+    [run] = runs.ask_for(author="olga", is_for_worker=False)
+    assert runs.under_way() == "indexes are being compared"
+    assert runs.under_way in stability.holds
+    runs.carry_out(run)
+    assert runs.under_way() == ""
