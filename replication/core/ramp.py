@@ -63,7 +63,8 @@ def after_batch(window: Window, *, took_seconds: float, now: float, limits: Ramp
         return replace(window, moved_at=now)
     if now - window.moved_at < limits.interval_seconds:
         return window
-    return Window(share=min(1.0, window.share + limits.step_share), moved_at=now)
+    # Rounded: a tenth is no binary fraction, and ten of them must make a whole.
+    return Window(share=min(1.0, round(window.share + limits.step_share, 9)), moved_at=now)
 
 
 def after_busy(window: Window, *, now: float, limits: RampLimits) -> Window:

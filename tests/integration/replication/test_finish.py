@@ -22,7 +22,9 @@ class Reports:
 
 
 @pytest.fixture
-def lane(transactional_db):
+def lane(transactional_db, monkeypatch):
+    # One shard on either database: all changes wait in one lane.
+    monkeypatch.setattr(storage, "POSTGRESQL_SHARDS", 1)
     storage.init_clock()
     for name in ("one", "two", "three"):
         services.create_bucket(name=name, owner="root")

@@ -1,6 +1,7 @@
 """A new writer id: numbers begin again, the log goes on, and nothing that was written is lost."""
 
 import pytest
+from django.db import transaction
 
 from cluster import selectors as cluster_selectors
 from cluster import services as cluster_services
@@ -15,7 +16,9 @@ from rs3gw.storage.models import ClockShard
 
 
 @pytest.fixture
-def node(transactional_db):
+def node(transactional_db, monkeypatch):
+    # One shard on either database: the numbers below are those of one log.
+    monkeypatch.setattr(storage, "POSTGRESQL_SHARDS", 1)
     storage.init_clock()
     cluster_services.start()
     yield identity.load()
@@ -67,7 +70,8 @@ def test_what_others_had_of_the_old_id_is_kept_beside_its_own(node):
 
 def test_a_crash_between_database_and_file_is_completed_by_the_next_start(node):
     identity.propose(identity.Identity(node_id=node.node_id, actor=node.actor + 256))
-    storage.change_actor(node.actor + 256)
+    with transaction.atomic():
+        storage.change_actor(node.actor + 256)
 
     storage.init_clock()
 
