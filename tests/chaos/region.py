@@ -19,7 +19,9 @@ from pathlib import Path
 from rs3gw.common.broker_url import socket_path
 from rs3gw.server.devcluster import postgres
 from tests.chaos.client import ACCESS_KEY, PORT, SECRET_KEY, Client
+from tests.chaos.lab import leftovers
 from tests.chaos.lab.disk import Disk
+from tests.chaos.lab.leftovers import tag_of
 from tests.chaos.lab.machine import ROOT, Machine
 from tests.chaos.lab.network import Network, enter
 from tests.chaos.lab.shell import sh
@@ -69,9 +71,10 @@ class ChaosCluster:
         self.plan = plan
         self.names = [f"node-{i + 1}" for i in range(plan.nodes)]
         self.all = range(plan.nodes)
-        self._tag = f"c{os.getpid() & 0xFFFFF:x}"
+        self._tag = tag_of(os.getpid())
         self.directory = Path(tempfile.mkdtemp(prefix="rs3gw-chaos-"))
         self.directory.chmod(0o755)
+        (self.directory / "owner").write_text(str(os.getpid()))
         self.network = Network(plan.nodes, self._tag)
         self.machines, self.disks, self.shims = [], [], []
         self._secrets = {"cluster": os.urandom(32).hex(), "node": os.urandom(32).hex()}
@@ -108,6 +111,7 @@ class ChaosCluster:
         shutil.copytree(self.data_dir(node), self.directory / self.names[node] / "kept")
 
     def _set_up(self):
+        leftovers.sweep()
         self.network.up()
         self._asking = ThreadPoolExecutor(16, initializer=enter, initargs=(self.network.client,))
         library = build(self.directory)
