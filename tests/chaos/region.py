@@ -251,12 +251,14 @@ class ChaosCluster:
     def kill_broker(self, node):
         """Kill a node's Redis, with all that it holds; the worker starts another."""
         pid = self.broker_pid(node)
+        assert pid, f"node {node} has no broker"
         os.kill(pid, signal.SIGKILL)
         return pid
 
     def broker_pid(self, node):
         """Return the process of a node's Redis, 0 when it is down."""
-        pid = int((self.data_dir(node) / "run" / "broker.pid").read_text() or 0)
+        file = self.data_dir(node) / "run" / "broker.pid"
+        pid = int(file.read_text() or 0) if file.exists() else 0
         return pid if pid in self.machines[node].pids() else 0
 
     def flush_broker(self, node):

@@ -37,10 +37,10 @@ def _free_disks():
     for line in Path("/proc/mounts").read_text().splitlines():
         device, place, *_ = line.split()
         owner = Path(place).parent.parent / "owner"
-        if DIRECTORY_MARK in place and device.startswith("/dev/loop"):
-            if owner.exists() and not Path("/proc", owner.read_text()).exists():
-                sh("umount", "-l", place, check=False)
-                sh("losetup", "-d", device, check=False)
+        is_ours = DIRECTORY_MARK in place and device.startswith("/dev/loop") and owner.exists()
+        if is_ours and not Path("/proc", owner.read_text()).exists():
+            sh("umount", "-l", place, check=False)
+            sh("losetup", "-d", device, check=False)
 
 
 def sweep():
